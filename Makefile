@@ -1,0 +1,69 @@
+# Every target sets itself up: Python 3.11 (or later), make, and the Debian and Python registries are enough.
+
+PYTHON ?= python3.11
+GATEWAY := .venv-gateway
+VENV := .venv
+PIP := -m pip install --quiet --disable-pip-version-check
+
+.PHONY: help demo demo-model test lint format types bench lock clean mosquitto
+
+help:
+	@echo "make demo        watch a simulated machine fail (gateway install, no TensorFlow)"
+	@echo "make test        lint, types and all tests"
+	@echo "make bench       cost per window, FIFO drain, memory, latency"
+	@echo "make demo-model  train the demo's bundle from scratch"
+	@echo "make lint, make format, make types, make lock, make clean"
+
+demo: $(GATEWAY)/.ready mosquitto
+	$(GATEWAY)/bin/judder demo --state-dir .demo
+	$(GATEWAY)/bin/judder alerts --config .demo/judder.toml
+
+demo-model: $(VENV)/.ready
+	$(VENV)/bin/judder-train demo-model --out agent/demo/demo-1.judder
+
+test: lint types mosquitto
+	$(VENV)/bin/pytest
+
+lint: $(VENV)/.ready
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+format: $(VENV)/.ready
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+types: $(VENV)/.ready
+	$(VENV)/bin/mypy
+
+bench: $(VENV)/.ready
+	$(VENV)/bin/python -m benchmarks
+
+# The lock files hold versions and hashes, and no registry: pip asks whichever it is configured for.
+lock: $(VENV)/.ready
+	$(VENV)/bin/python $(PIP) uv
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+		--no-header pyproject.toml --output-file requirements/gateway.lock
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+		--no-header --extra trainer --extra dev pyproject.toml --output-file requirements/dev.lock
+
+clean:
+	rm -rf $(VENV) $(GATEWAY) .demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(GATEWAY)/.ready: requirements/gateway.lock pyproject.toml
+	$(PYTHON) -m venv $(GATEWAY)
+	$(GATEWAY)/bin/python $(PIP) --require-hashes --requirement requirements/gateway.lock
+	$(GATEWAY)/bin/python $(PIP) --no-deps --editable .
+	touch $@
+
+$(VENV)/.ready: requirements/dev.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python $(PIP) --require-hashes --requirement requirements/dev.lock
+	$(VENV)/bin/python $(PIP) --no-deps --editable .
+	touch $@
+
+# A real broker, for the tests and the demo: installed if it is missing and we may; the demo runs without, too.
+mosquitto:
+	@PATH="$$PATH:/usr/sbin"; command -v mosquitto >/dev/null || \
+		{ sudo=; [ "$$(id -u)" = 0 ] || sudo="sudo -n"; \
+		$$sudo apt-get update -qq && $$sudo apt-get install -y -qq mosquitto >/dev/null; } || \
+		echo "mosquitto is missing and could not be installed: apt-get install mosquitto"

@@ -1,0 +1,78 @@
+"""What a column of times says: sample rate, gaps, jitter."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from firmware_bridge.errors import RecordingError
+from firmware_bridge.recording.model import Segment
+
+TimeArray = npt.NDArray[np.float64]
+
+MAX_RATE_DIFFERENCE = 0.05
+"""A given and a measured rate that differ by more are not the same rate."""
+GAP_PERIODS = 5.0
+"""A longer step ends a segment."""
+# A time column of coarse resolution alternates between two steps; the mean of so many evens that out.
+_STEPS_PER_MEAN = 8
+_JITTER = 0.2
+
+
+def check_rate(path: Path, given_hz: float | None, found_hz: float | None, source: str) -> float | None:
+    """Return the rate to go by: the given one, if the file does not contradict it.
+
+    Raises:
+        RecordingError: If both are known and differ by more than 5 %, or the given one is not positive.
+    """
+    if given_hz is None:
+        return found_hz
+    if not (np.isfinite(given_hz) and given_hz > 0):
+        raise RecordingError(f"a sample rate of {given_hz:g} Hz is not possible", path=path)
+    if found_hz is not None and abs(found_hz / given_hz - 1) > MAX_RATE_DIFFERENCE:
+        message = (
+            f"the given rate is {given_hz:g} Hz, but {source} says {found_hz:.6g} Hz; give the right one"
+        )
+        raise RecordingError(message, path=path)
+    return float(given_hz)
+
+
+def measure_rate(times_s: TimeArray) -> float | None:
+    """Return the usual number of samples per second, or None with fewer than two different times.
+
+    The median of means of eight steps: gaps do not count, nor does a resolution coarser than the steps.
+    """
+    span = min(_STEPS_PER_MEAN, len(times_s) - 1)
+    if span < 1:
+        return None
+    step_s = float(np.median(times_s[span:] - times_s[:-span])) / span
+    # Nine digits: what is beyond is the rounding of the time stamps.
+    return float(f"{1.0 / step_s:.9g}") if step_s > 0 else None
+
+
+def find_segments(times_s: TimeArray, rate_hz: float) -> tuple[Segment, ...]:
+    """Return the stretches of rows between steps of more than five periods."""
+    ends = np.flatnonzero(np.diff(times_s) * rate_hz > GAP_PERIODS) + 1
+    borders = [0, *ends.tolist(), len(times_s)]
+    return tuple(Segment(start, end) for start, end in itertools.pairwise(borders))
+
+
+def describe(times_s: TimeArray, rate_hz: float, segments: tuple[Segment, ...]) -> list[str]:
+    """Return notes on duplicated times, gaps and jitter."""
+    steps = np.diff(times_s) * rate_hz
+    notes = []
+    duplicated = int(np.count_nonzero(steps == 0))
+    if duplicated:
+        notes.append(f"{duplicated} time stamps are the same as the one before")
+    if len(segments) > 1:
+        longest_s = float(np.max(steps)) / rate_hz
+        notes.append(
+            f"{len(segments) - 1} gaps of more than {GAP_PERIODS:g} periods, longest {longest_s:.3g} s"
+        )
+    uneven = int(np.count_nonzero((np.abs(steps - 1) > _JITTER) & (steps <= GAP_PERIODS)))
+    if uneven:
+        notes.append(f"{uneven} of {len(steps)} steps differ from the period by more than {_JITTER:.0%}")
+    return notes

@@ -1,0 +1,186 @@
+"""A rotating machine on rolling bearings, healthy or with a spall on the outer race.
+
+Source: R. B. Randall, J. Antoni, "Rolling element bearing diagnostics - A tutorial", Mech. Syst. Signal
+Process. 25 (2011): impacts at the defect frequency with a random slip of 1 to 2 %, each exciting a decaying
+resonance.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from firmware_bridge.errors import SignalError
+from firmware_bridge.signals.source import (
+    SignalArray,
+    TimeArray,
+    Vector,
+    require_not_negative,
+    require_positive,
+)
+
+BPFO_ORDER = 3.5848
+"""Ball pass frequency of the outer race over the shaft's, SKF 6205-2RS (CWRU Bearing Data Center)."""
+# The ringing is followed until it has decayed to this part of its start.
+_RINGING_END = 1e-6
+# Two slow periods without a common one, so that the load never repeats within a day.
+_LOAD_PERIODS_S = (37.0, 61.0)
+
+
+class RotatingMachine:
+    """Shaft harmonics, bearing impacts, slowly varying load, gravity and white noise.
+
+    Not simulated: run-up and speed variation, the anti-alias filter of a sensor (keep ``resonance_hz`` below
+    half the output data rate, or it folds), gears, blades, mains hum, and the way from bearing to sensor.
+    """
+
+    def __init__(
+        self,
+        *,
+        shaft_hz: float = 25.0,
+        harmonics_g: tuple[Vector, ...] = ((0.12, 0.10, 0.03), (0.04, 0.05, 0.02), (0.02, 0.02, 0.01)),
+        load_variation: float = 0.05,
+        defect_order: float = BPFO_ORDER,
+        severity_g: float = 0.0,
+        fault_at_s: float = 0.0,
+        growth_s: float = 0.0,
+        slip: float = 0.015,
+        resonance_hz: float = 280.0,
+        damping: float = 0.05,
+        impact_direction: Vector = (0.6, 1.0, 0.3),
+        gravity_g: Vector = (0.0, 0.0, 1.0),
+        noise_g: Vector = (0.004, 0.004, 0.006),
+        seed: int = 0,
+    ) -> None:
+        """Describe the machine. Without ``severity_g`` it is healthy.
+
+        Args:
+            shaft_hz: Speed of the shaft.
+            harmonics_g: Amplitude per axis of the 1st, 2nd, ... harmonic of the shaft; phases by the seed.
+            load_variation: Largest part by which the harmonics grow and shrink over minutes.
+            defect_order: Impacts per turn of the shaft.
+            severity_g: Amplitude of the ringing after an impact.
+            fault_at_s: When the fault begins.
+            growth_s: How long it takes from there to its full severity.
+            slip: Standard deviation of the time between impacts, as a part of it.
+            resonance_hz: Frequency of the ringing.
+            damping: Damping ratio of the ringing, between 0 and 1.
+            impact_direction: Part of the ringing that each axis feels.
+            gravity_g: Constant acceleration per axis.
+            noise_g: Standard deviation of the noise per axis, from sample to sample.
+            seed: Another seed, another machine of the same make.
+
+        Raises:
+            SignalError: If a value is impossible.
+        """
+        require_positive(
+            shaft_hz=shaft_hz, defect_order=defect_order, resonance_hz=resonance_hz, damping=damping
+        )
+        require_not_negative(
+            load_variation=load_variation,
+            severity_g=severity_g,
+            fault_at_s=fault_at_s,
+            growth_s=growth_s,
+            seed=seed,
+        )
+        for level in noise_g:
+            require_not_negative(noise_g=level)
+        if damping >= 1:
+            raise SignalError(f"damping = {damping!r} must be below 1, or nothing rings")
+        phases, slips, noise = np.random.default_rng(seed).spawn(3)
+        self._shaft = _ShaftHarmonics(shaft_hz, np.array(harmonics_g).reshape(-1, 3), load_variation, phases)
+        self._impacts = _Impacts(defect_order * shaft_hz, slip, fault_at_s, slips)
+        self._ringing = _Ringing(resonance_hz, damping, severity_g, fault_at_s, growth_s)
+        self._impact_direction = np.array(impact_direction)
+        self._gravity_g = np.array(gravity_g)
+        self._noise_g = np.array(noise_g)
+        self._random = noise
+
+    def acceleration_g(self, times_s: TimeArray) -> SignalArray:
+        """Return what a sensor on the bearing housing feels, in g, shape (n, 3)."""
+        samples_g = self._gravity_g + self._shaft.acceleration_g(times_s)
+        samples_g += self._noise_g * self._random.standard_normal((len(times_s), 3))
+        if self._ringing.severity_g > 0 and len(times_s):
+            self._impacts.keep(float(times_s[0]) - self._ringing.duration_s, float(times_s[-1]))
+            ringing_g = self._ringing.after(self._impacts.times_s, times_s)
+            samples_g += ringing_g[:, np.newaxis] * self._impact_direction
+        return np.asarray(samples_g)
+
+
+class _ShaftHarmonics:
+    """Sines at the multiples of the shaft's speed, all swelling with the load."""
+
+    def __init__(
+        self, shaft_hz: float, amplitudes_g: SignalArray, load_variation: float, random: np.random.Generator
+    ) -> None:
+        self._shaft_hz = shaft_hz
+        self._amplitudes_g = amplitudes_g
+        self._load_variation = load_variation
+        self._phases = random.uniform(0.0, 2 * np.pi, amplitudes_g.shape)
+        self._load_phases = random.uniform(0.0, 2 * np.pi, len(_LOAD_PERIODS_S))
+
+    def acceleration_g(self, times_s: TimeArray) -> SignalArray:
+        turn = 2 * np.pi * self._shaft_hz * times_s[:, np.newaxis]
+        total_g = np.zeros((len(times_s), 3))
+        for order, (amplitude_g, phase) in enumerate(zip(self._amplitudes_g, self._phases, strict=True), 1):
+            total_g += amplitude_g * np.sin(order * turn + phase)
+        return total_g * self._load(times_s)[:, np.newaxis]
+
+    def _load(self, times_s: TimeArray) -> TimeArray:
+        waves = [
+            np.sin(2 * np.pi * times_s / period_s + phase)
+            for period_s, phase in zip(_LOAD_PERIODS_S, self._load_phases, strict=True)
+        ]
+        return np.asarray(1.0 + self._load_variation * np.mean(waves, axis=0))
+
+
+class _Impacts:
+    """The times at which a rolling element hits the spall, made as they are needed."""
+
+    def __init__(self, rate_hz: float, slip: float, start_s: float, random: np.random.Generator) -> None:
+        if not 0 <= slip <= 0.1:
+            raise SignalError(f"slip = {slip!r} must be from 0 to 0.1; bearings slip by 0.01 to 0.02")
+        self._interval_s = 1.0 / rate_hz
+        self._slip = slip
+        self._random = random
+        self._next_s = start_s
+        self.times_s = np.empty(0)
+
+    def keep(self, from_s: float, until_s: float) -> None:
+        """Make all impacts up to ``until_s`` and forget those before ``from_s``."""
+        fresh = []
+        while self._next_s <= until_s:
+            fresh.append(self._next_s)
+            self._next_s += self._interval_s * (1.0 + self._slip * self._random.standard_normal())
+        self.times_s = np.concatenate([self.times_s[self.times_s >= from_s], fresh])
+
+
+class _Ringing:
+    """The decaying resonance after each impact."""
+
+    def __init__(
+        self, resonance_hz: float, damping: float, severity_g: float, fault_at_s: float, growth_s: float
+    ) -> None:
+        self.severity_g = severity_g
+        self._fault_at_s = fault_at_s
+        self._growth_s = growth_s
+        natural = 2 * np.pi * resonance_hz
+        self._decay_per_s = damping * natural
+        self._damped = natural * math.sqrt(1.0 - damping**2)
+        self.duration_s = -math.log(_RINGING_END) / self._decay_per_s
+
+    def after(self, impacts_s: TimeArray, times_s: TimeArray) -> SignalArray:
+        """Return the sum of what all impacts left over at the given times, in g, shape (n,)."""
+        total_g = np.zeros(len(times_s))
+        first = np.searchsorted(times_s, impacts_s)
+        last = np.searchsorted(times_s, impacts_s + self.duration_s)
+        for impact_s, start, end in zip(impacts_s, first, last, strict=True):
+            total_g[start:end] += self._one(impact_s, times_s[start:end])
+        return total_g
+
+    def _one(self, impact_s: float, times_s: TimeArray) -> SignalArray:
+        since_s = times_s - impact_s
+        grown = min((impact_s - self._fault_at_s) / self._growth_s, 1.0) if self._growth_s > 0 else 1.0
+        decay = np.exp(-self._decay_per_s * since_s)
+        return np.asarray(self.severity_g * grown * decay * np.sin(self._damped * since_s))

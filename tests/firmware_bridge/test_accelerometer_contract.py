@@ -1,0 +1,185 @@
+"""What every accelerometer must do: each driver on its twin, on both kinds of bus, and on real hardware.
+
+To run this on a real chip that lies still, set ``JUDDER_I2C_BUS`` (such as ``/dev/i2c-1``) and, if it is no
+ADXL345, ``JUDDER_CHIP``.
+"""
+
+from __future__ import annotations
+
+import errno
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from firmware_bridge.accelerometer import (
+    DEFAULT_ADDRESSES,
+    DRIVERS,
+    SIMULATORS,
+    Accelerometer,
+    open_accelerometer,
+    simulate,
+)
+from firmware_bridge.bus import I2CBus, open_bus
+from firmware_bridge.clock import Clock, SimulatedClock, SystemClock
+from firmware_bridge.errors import BusError, SensorError
+from firmware_bridge.signals import Silence
+from firmware_bridge.simulated_bus import SimulatedBus
+
+RATE_HZ = 400.0
+REAL_BUS = os.environ.get("JUDDER_I2C_BUS")
+REAL_CHIP = os.environ.get("JUDDER_CHIP", "adxl345")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A chip that lies still on a bus."""
+
+    chip: str
+    bus: I2CBus
+    clock: Clock
+
+    def open(self) -> Accelerometer:
+        return open_accelerometer(self.chip, self.bus, self.clock, address=None, rate_hz=RATE_HZ, range_g=4.0)
+
+
+HARDWARE = pytest.param(
+    (REAL_CHIP, "real"),
+    marks=[
+        pytest.mark.hardware,
+        pytest.mark.skipif(REAL_BUS is None, reason="no real bus; set JUDDER_I2C_BUS, such as /dev/i2c-1"),
+    ],
+)
+
+
+@pytest.fixture(params=[*((chip, kind) for chip in DRIVERS for kind in ("twin", "kernel")), HARDWARE])
+def bench(
+    request: pytest.FixtureRequest, clock: SimulatedClock, bus: SimulatedBus, real_bus: I2CBus
+) -> Iterator[Bench]:
+    chip, kind = request.param
+    if kind == "real":
+        opened = open_bus(REAL_BUS or "")
+        yield Bench(chip, opened, SystemClock())
+        opened.close()
+        return
+    bus.attach(DEFAULT_ADDRESSES[chip], simulate(chip, clock, Silence()))
+    yield Bench(chip, bus if kind == "twin" else real_bus, clock)
+
+
+@pytest.fixture
+def sensor(bench: Bench) -> Iterator[Accelerometer]:
+    with bench.open() as sensor:
+        sensor.start()
+        yield sensor
+
+
+def test_info_says_what_the_samples_mean(bench: Bench, sensor: Accelerometer) -> None:
+    info = sensor.info
+    assert (info.chip, info.bus, info.rate_hz, info.range_g) == (bench.chip, bench.bus.name, RATE_HZ, 4.0)
+    assert info.address == DEFAULT_ADDRESSES[bench.chip]
+    assert info.simulated == bench.bus.simulated
+    assert 0 < info.resolution_g < 0.02
+    assert info.fifo_depth >= 16
+
+
+def test_a_chip_at_rest_feels_gravity(bench: Bench, sensor: Accelerometer) -> None:
+    bench.clock.wait(25 / RATE_HZ)
+    block = sensor.read_fifo()
+    assert block.samples_g.dtype == np.float32
+    assert block.samples_g.shape[1] == 3
+    assert len(block.samples_g) == pytest.approx(24, abs=3)
+    assert float(np.linalg.norm(block.samples_g.mean(axis=0))) == pytest.approx(1.0, abs=0.15)
+    assert block.lost == 0
+
+
+def test_blocks_follow_each_other_in_time(bench: Bench, sensor: Accelerometer) -> None:
+    ends_ns, counts = [], []
+    for _ in range(20):
+        bench.clock.wait(10.3 / RATE_HZ)
+        block = sensor.read_fifo()
+        ends_ns.append(block.end_ns)
+        counts.append(len(block.samples_g))
+        assert block.lost == 0
+        assert block.end_ns <= bench.clock.monotonic_ns()
+    spacing_ns = (ends_ns[-1] - ends_ns[0]) / sum(counts[1:])
+    assert spacing_ns == pytest.approx(1e9 / RATE_HZ, rel=0.05)
+
+
+def test_an_empty_drain_is_no_loss(sensor: Accelerometer) -> None:
+    sensor.read_fifo()
+    block = sensor.read_fifo()
+    assert len(block.samples_g) <= 1
+    assert block.lost == 0
+
+
+def test_an_overrun_is_reported_once(bench: Bench, sensor: Accelerometer) -> None:
+    bench.clock.wait(4 * sensor.info.fifo_depth / RATE_HZ)
+    block = sensor.read_fifo()
+    assert block.lost == pytest.approx(3 * sensor.info.fifo_depth, abs=0.1 * 4 * sensor.info.fifo_depth)
+    bench.clock.wait(10 / RATE_HZ)
+    assert sensor.read_fifo().lost == 0
+
+
+def test_the_self_test_passes_and_sampling_goes_on(bench: Bench, sensor: Accelerometer) -> None:
+    result = sensor.self_test()
+    assert result.passed, result
+    assert all(math.isfinite(shift_g) for shift_g in result.shift_g)
+    bench.clock.wait(10 / RATE_HZ)
+    assert len(sensor.read_fifo().samples_g) == pytest.approx(9, abs=3)
+
+
+def test_closed_and_not_started_sensors_say_so(bench: Bench) -> None:
+    sensor = bench.open()
+    with pytest.raises(SensorError, match="is not started; call start first"):
+        sensor.read_fifo()
+    sensor.start()
+    sensor.close()
+    sensor.close()
+    with pytest.raises(SensorError, match="is not started"):
+        sensor.read_fifo()
+
+
+def test_a_closed_sensor_starts_again(bench: Bench) -> None:
+    with bench.open() as sensor:
+        sensor.start()
+    sensor.start()
+    bench.clock.wait(10 / RATE_HZ)
+    assert len(sensor.read_fifo().samples_g) == pytest.approx(9, abs=3)
+    sensor.close()
+
+
+@pytest.mark.parametrize("chip", DRIVERS)
+def test_an_absent_chip_is_named_by_its_address(
+    bus: SimulatedBus, real_bus: I2CBus, clock: SimulatedClock, chip: str
+) -> None:
+    for empty in (bus, real_bus):
+        sensor = open_accelerometer(chip, empty, clock, address=None, rate_hz=RATE_HZ, range_g=4.0)
+        with pytest.raises(BusError, match="no answer from this") as caught:
+            sensor.start()
+        assert caught.value.code == errno.ENXIO
+        assert caught.value.address == DEFAULT_ADDRESSES[chip]
+
+
+@pytest.mark.parametrize("chip", DRIVERS)
+def test_impossible_settings_are_refused_before_anything_is_sent(
+    bus: SimulatedBus, clock: SimulatedClock, chip: str
+) -> None:
+    settings: dict[str, Any]
+    for settings in ({"rate_hz": 123.0, "range_g": 4.0}, {"rate_hz": RATE_HZ, "range_g": 5.0}):
+        with pytest.raises(SensorError, match="choose"):
+            open_accelerometer(chip, bus, clock, address=None, **settings)
+
+
+def test_every_driver_has_a_twin_and_an_address() -> None:
+    assert DRIVERS.keys() == SIMULATORS.keys() == DEFAULT_ADDRESSES.keys()
+
+
+def test_unknown_chips_are_refused_with_the_known_ones(bus: SimulatedBus, clock: SimulatedClock) -> None:
+    with pytest.raises(SensorError, match="unknown accelerometer 'adxl999'; known are: adxl345"):
+        open_accelerometer("adxl999", bus, clock, address=None, rate_hz=800, range_g=4)
+    with pytest.raises(SensorError, match="unknown accelerometer 'adxl999'"):
+        simulate("adxl999", clock, Silence())

@@ -1,0 +1,126 @@
+"""NPZ recordings: which arrays are channels, what else is in the file, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from firmware_bridge.errors import RecordingError
+from firmware_bridge.recording import Recording, Segment, load_recording, save_recording
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "run.npz"
+
+
+def test_arrays_are_channels_and_scalars_are_not(path: Path) -> None:
+    np.savez(path, DE=np.array([1.0, 2, 3]), FE=np.array([4.0, 5, 6]), rpm=1796.0, sample_rate_hz=12000.0)
+    recording = load_recording(path)
+    assert recording.columns == ("DE", "FE")
+    assert recording.samples.tolist() == [[1, 4], [2, 5], [3, 6]]
+    assert recording.samples.dtype == np.float32
+    assert recording.rate_hz == 12000
+    assert recording.segments == (Segment(0, 3),)
+    assert recording.notes == ("left out: rpm",)
+
+
+def test_a_table_gives_a_channel_a_column(path: Path) -> None:
+    np.savez(path, acc=np.arange(6).reshape(2, 3), strain=np.arange(4).reshape(2, 2), rate_hz=100)
+    recording = load_recording(path)
+    assert recording.columns == ("acc_x", "acc_y", "acc_z", "strain_0", "strain_1")
+    assert recording.samples.tolist() == [[0, 1, 2, 0, 1], [3, 4, 5, 2, 3]]
+    assert recording.rate_hz == 100
+
+
+def test_a_stack_gives_a_segment_a_file(path: Path) -> None:
+    np.savez(path, acc_g=np.arange(24.0).reshape(4, 2, 3), file_index=np.arange(4, dtype=np.int16))
+    recording = load_recording(path, columns=["acc_g_z", "acc_g_x"])
+    assert recording.columns == ("acc_g_z", "acc_g_x")
+    assert recording.samples.tolist() == [[2 + 3 * row, 3 * row] for row in range(8)]
+    assert recording.segments == (Segment(0, 2), Segment(2, 4), Segment(4, 6), Segment(6, 8))
+    assert recording.notes == ("left out: file_index",)
+
+
+def test_the_given_rate_must_agree(path: Path) -> None:
+    np.savez(path, x=np.zeros(3), sample_rate_hz=200.0)
+    assert load_recording(path, rate_hz=209).rate_hz == 209
+    with pytest.raises(RecordingError, match="the given rate is 400 Hz, but the file says 200 Hz"):
+        load_recording(path, rate_hz=400)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"x": np.array([0.0, np.nan])}, r"column 'x': sample 1 \(counted from 0\) is nan"),
+        ({"x": np.array([[0.0, 1, np.inf]])}, r"column 'x_z': sample 0 \(counted from 0\) is inf"),
+        (
+            {"x": np.zeros(3), "y": np.zeros(4)},
+            r"column 'x': has shape \(3,\), the other arrays have 4 samples",
+        ),
+        ({"rpm": 1796.0}, r"holds no array of samples \(there are: rpm\)"),
+        ({}, r"holds no array of samples \(there are: none\)"),
+        ({"x": np.zeros(3), "rate_hz": 0.0}, "column 'rate_hz': a sample rate of 0 Hz is not possible"),
+        ({"x": np.array([{}], object)}, "cannot be read as NPZ of plain numbers"),
+        ({"x": np.zeros(3), "segments": np.array([[0, 4]])}, "column 'segments': must be rows"),
+        ({"x": np.zeros(0)}, "holds no samples"),
+        ({"x": np.array(["a", "b"])}, "holds no array of samples"),
+    ],
+)
+def test_broken_files_are_explained(path: Path, arrays: dict[str, Any], message: str) -> None:
+    np.savez(path, **arrays)
+    with pytest.raises(RecordingError, match=message):
+        load_recording(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04 cut short"])
+def test_what_is_not_npz_is_refused(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    with pytest.raises(RecordingError, match="cannot be read as NPZ of plain numbers"):
+        load_recording(path)
+
+
+def test_a_single_array_is_not_an_archive(path: Path) -> None:
+    with path.open("wb") as file:
+        np.save(file, np.zeros(3))
+    with pytest.raises(RecordingError, match="is a single array, not an NPZ archive"):
+        load_recording(path)
+
+
+def test_what_is_saved_is_loaded(path: Path) -> None:
+    samples = np.arange(12, dtype=np.float32).reshape(6, 2)
+    segments = (Segment(0, 2), Segment(3, 6))
+    saved = Recording(path, ("AccX (g)", "AccY (g)"), samples, 400.0, segments, ("a note",))
+    save_recording(path, saved)
+    loaded = load_recording(path, columns=["AccX", "AccY"])
+    assert loaded.columns == saved.columns
+    assert np.array_equal(loaded.samples, samples)
+    assert (loaded.rate_hz, loaded.segments) == (400, segments)
+
+
+def test_recordings_are_not_saved_anywhere(tmp_path: Path) -> None:
+    recording = Recording(
+        tmp_path / "a.npz", ("x",), np.zeros((1, 1), np.float32), None, (Segment(0, 1),), ()
+    )
+    with pytest.raises(RecordingError, match=r"recordings are written as \.npz"):
+        save_recording(tmp_path / "a.csv", recording)
+    with pytest.raises(RecordingError, match="cannot be written: No such file or directory"):
+        save_recording(tmp_path / "none" / "a.npz", recording)
+
+
+def test_the_ceiling_fan(data_folder: Path) -> None:
+    recording = load_recording(data_folder / "ceiling_fan" / "fan_0_low_0_weight.npz")
+    assert recording.columns == ("acc_g_x", "acc_g_y", "acc_g_z")
+    assert recording.samples.shape == (585 * 200, 3)
+    assert len(recording.segments) == 585
+    assert recording.rate_hz == 200
+
+
+def test_the_bearing(data_folder: Path) -> None:
+    recording = load_recording(data_folder / "cwru" / "normal_0_48k.npz")
+    assert recording.samples.shape == (243_938, 2)
+    assert recording.rate_hz == 48_000
+    assert load_recording(data_folder / "cwru" / "B028_0.npz").columns == ("DE",)
