@@ -1,0 +1,40 @@
+"""The alert event: what is stored, shown to the technician and sent upstream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from agent.alarm import Change
+from agent.inference.features import AxisStatistics, Contribution
+from agent.inference.scoring import Level
+
+
+@dataclass(frozen=True)
+class AlertEvent:
+    """One change in the life of an alert."""
+
+    event_id: str
+    """UUIDv7 of this event; a receiver drops what it has seen."""
+    alert_id: str
+    """UUIDv7 of the alert, the same from raised to cleared."""
+    sensor: str
+    """Name of the sensor in the configuration."""
+    change: Change
+    level: Level
+    at: datetime
+    """UTC time of the window's last sample."""
+    score: float
+    """The window's score, in standard deviations (see ``scoring.Scorer``)."""
+    threshold: float
+    """Threshold of the level."""
+    part: str
+    """The part of the detector that speaks loudest: ``level``, ``reconstruction``, ..."""
+    statistics: tuple[AxisStatistics, ...]
+    """The window's statistics, one per axis."""
+    contributions: tuple[Contribution, ...]
+    """Axes and bands that deviate most, largest first."""
+    model: str
+    """Name and version of the bundle."""
+    simulated: bool
+    """True if the samples come from a simulated sensor."""

@@ -1,0 +1,144 @@
+"""The configuration: ``judder.toml``, with every problem told at once."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+from agent.alarm import AlarmPolicy
+from agent.decode import DecodeError, Pattern, Range, decode
+from agent.errors import ConfigError
+from agent.messages import GatewayName, TopicLevel
+from agent.uplink import BrokerSettings, TlsSettings
+
+DEFAULT_PATH = Path("/etc/judder/judder.toml")
+SIMULATED = "sim:"
+"""A bus whose name begins so is simulated; it is never a fallback."""
+
+Address = Annotated[int, Range(0x08, 0x77, "(7-bit I2C address)")]
+Interval = Annotated[float, Range(0.1, 86400.0, "s")]
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """One accelerometer and the model that judges it."""
+
+    bus: str
+    """``/dev/i2c-N``, or ``sim:NAME`` for a simulated one."""
+    bundle: Path
+    """Model bundle; a relative path starts at the configuration file's folder."""
+    rate_hz: Annotated[float, Range(0.1, 1e5, "Hz")]
+    """Output data rate; the bundle must have been trained at the same."""
+    chip: str = "adxl345"
+    address: Address | None = None
+    """7-bit address; the chip's usual one if absent."""
+    range_g: Annotated[float, Range(0.1, 1000.0, "g")] = 16.0
+    alarm: AlarmPolicy = field(default_factory=AlarmPolicy)
+    signal: Mapping[str, Any] | None = None
+    """What a simulated sensor feels: ``kind`` and its parameters (see ``firmware_bridge.signals``)."""
+
+    def __post_init__(self) -> None:
+        if self.simulated and self.signal is None:
+            raise ValueError("a simulated bus needs a table 'signal' that says what the sensor feels")
+        if not self.simulated and self.signal is not None:
+            raise ValueError(f"'signal' is for simulated buses; {self.bus} is a real one")
+
+    @property
+    def simulated(self) -> bool:
+        """True if the sensor's bus is simulated."""
+        return self.bus.startswith(SIMULATED)
+
+
+@dataclass(frozen=True)
+class TelemetryIntervals:
+    """How often the gateway reports when nothing happens."""
+
+    score_interval_s: Interval = 10.0
+    health_interval_s: Interval = 60.0
+
+
+@dataclass(frozen=True)
+class Config:
+    """The whole configuration."""
+
+    gateway: GatewayName
+    sensors: Mapping[TopicLevel, Sensor]
+    uplink: BrokerSettings | None = None
+    """Absent: alerts stay on the gateway."""
+    telemetry: TelemetryIntervals = field(default_factory=TelemetryIntervals)
+    state_dir: Path = Path("/var/lib/judder")
+    """Alerts and outbox (``judder.db``)."""
+    runtime_dir: Path = Path("/run/judder")
+    """Control socket."""
+    trusted_keys: tuple[Annotated[str, Pattern("[0-9a-f]{64}", "a public key, 64 hex digits")], ...] = ()
+    """Public keys that may sign bundles; if any, unsigned bundles are refused."""
+
+    def __post_init__(self) -> None:
+        if not self.sensors:
+            raise ValueError("sensors: at least one table [sensors.NAME] is needed")
+
+    @property
+    def database(self) -> Path:
+        """The alert store."""
+        return self.state_dir / "judder.db"
+
+    @property
+    def control_socket(self) -> Path:
+        """The one door for commands."""
+        return self.runtime_dir / "control.sock"
+
+
+def load_config(path: Path) -> Config:
+    """Read and check a configuration file.
+
+    Raises:
+        ConfigError: With every problem: file, key path, value and what was expected.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(path, [f"cannot be read: {error.strerror}; give one with --config FILE"]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(path, [f"is not UTF-8 text: {error}"]) from error
+    return parse_config(text, path)
+
+
+def parse_config(text: str, path: Path) -> Config:
+    """Check a configuration's text; ``path`` is where it stands, for messages and relative paths.
+
+    Raises:
+        ConfigError: See ``load_config``.
+    """
+    try:
+        config = decode(Config, tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(path, [f"not valid TOML: {error}"]) from error
+    except DecodeError as error:
+        raise ConfigError(path, list(error.problems)) from error
+    return _with_absolute_paths(config, path.resolve().parent)
+
+
+def _with_absolute_paths(config: Config, folder: Path) -> Config:
+    """Return the configuration with relative paths taken from the file's folder."""
+    sensors = {name: replace(s, bundle=folder / s.bundle) for name, s in config.sensors.items()}
+    return replace(
+        config,
+        sensors=sensors,
+        uplink=config.uplink and _broker_with_absolute_paths(config.uplink, folder),
+        state_dir=folder / config.state_dir,
+        runtime_dir=folder / config.runtime_dir,
+    )
+
+
+def _broker_with_absolute_paths(broker: BrokerSettings, folder: Path) -> BrokerSettings:
+    tls = broker.tls
+    if tls is not None:
+        tls = TlsSettings(
+            ca_file=tls.ca_file and folder / tls.ca_file,
+            cert_file=tls.cert_file and folder / tls.cert_file,
+            key_file=tls.key_file and folder / tls.key_file,
+        )
+    return replace(broker, tls=tls, password_file=broker.password_file and folder / broker.password_file)

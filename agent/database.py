@@ -1,0 +1,237 @@
+"""The gateway's SQLite file: opening, schema, transactions, and what to do when it is damaged."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime
+from pathlib import Path
+from threading import RLock
+from typing import Self
+from urllib.parse import quote
+
+from agent.errors import StoreError
+
+logger = logging.getLogger(__name__)
+
+BUSY_TIMEOUT_S = 5.0
+
+# One script a version; `user_version` holds how many have run. Times are ISO 8601 texts in UTC.
+MIGRATIONS = (
+    """
+    CREATE TABLE alert (
+        alert_id TEXT PRIMARY KEY,
+        sensor TEXT NOT NULL,
+        level INTEGER NOT NULL,          -- the highest that it had
+        score REAL NOT NULL,             -- the highest that it had
+        raised_at TEXT NOT NULL,
+        escalated_at TEXT,
+        cleared_at TEXT,
+        acknowledged_at TEXT,
+        acknowledged_by TEXT
+    );
+    CREATE INDEX alert_by_sensor ON alert (sensor, cleared_at);
+    CREATE TABLE event (
+        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+        event_id TEXT NOT NULL UNIQUE,
+        alert_id TEXT NOT NULL REFERENCES alert,
+        document TEXT NOT NULL,          -- messages.event_to_json
+        delivered_at TEXT
+    );
+    CREATE INDEX event_by_alert ON event (alert_id, sequence);
+    CREATE TABLE outbox (
+        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+        message_id TEXT NOT NULL UNIQUE,
+        kind TEXT NOT NULL REFERENCES outbox_total,
+        priority INTEGER NOT NULL,
+        sensor TEXT NOT NULL,
+        topic TEXT NOT NULL,
+        payload BLOB NOT NULL,
+        created_at TEXT NOT NULL
+    );
+    CREATE INDEX outbox_by_priority ON outbox (priority, sequence);
+    CREATE TABLE outbox_total (
+        kind TEXT PRIMARY KEY,
+        messages INTEGER NOT NULL DEFAULT 0,
+        bytes INTEGER NOT NULL DEFAULT 0,
+        dropped INTEGER NOT NULL DEFAULT 0
+    );
+    INSERT INTO outbox_total (kind) VALUES ('alert'), ('health'), ('score');
+    CREATE TRIGGER outbox_grows AFTER INSERT ON outbox BEGIN
+        UPDATE outbox_total SET messages = messages + 1, bytes = bytes + length(new.payload)
+        WHERE kind = new.kind;
+    END;
+    CREATE TRIGGER outbox_shrinks AFTER DELETE ON outbox BEGIN
+        UPDATE outbox_total SET messages = messages - 1, bytes = bytes - length(old.payload)
+        WHERE kind = old.kind;
+    END;
+    """,
+)
+
+
+class Database:
+    """One connection to the file, shared by all threads of the process, one at a time.
+
+    Write-ahead logging with ``synchronous = FULL``: what was committed survives SIGKILL and a power cut.
+    A context manager; ``close`` may be called twice.
+
+    Args:
+        path: The file; made, with the schema, if it is absent.
+        read_only: Open an existing file for reading, beside a running daemon or without one.
+
+    Raises:
+        StoreError: If the file is absent (read-only), damaged, of a newer schema, or cannot be opened.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self.path = path
+        self._lock = RLock()
+        self._closed = False
+        with self._converted():
+            self._connection = _connect_read_only(path) if read_only else _connect(path)
+        try:
+            with self._converted():
+                self._prepare(read_only)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            self._closed = True
+            self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Lend the connection for queries.
+
+        Raises:
+            StoreError: If the database is closed or SQLite reports an error.
+        """
+        with self._lock, self._converted():
+            if self._closed:
+                raise StoreError(self.path, "the alert store is closed")
+            yield self._connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Lend the connection for changes: all of them are on the disk at the end, or, on an error, none.
+
+        Raises:
+            StoreError: If the database is closed or SQLite reports an error.
+        """
+        with self.reading() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:  # SQLite itself rolls back on some errors, such as a full disk
+                    connection.execute("ROLLBACK")
+                raise
+
+    def _prepare(self, read_only: bool) -> None:
+        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > len(MIGRATIONS):
+            raise StoreError(
+                self.path,
+                f"written by a newer judder (schema {version}, this one knows {len(MIGRATIONS)}); "
+                "install that version again, or move the file away to start afresh",
+            )
+        if read_only:
+            if version == 0:
+                raise StoreError(self.path, "is not an alert store; check the path")
+            return
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = FULL")
+        self._connection.execute("PRAGMA foreign_keys = ON")
+        for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
+            self._connection.executescript(
+                f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT"
+            )
+
+    @contextmanager
+    def _converted(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreError(self.path, f"{error}; {_next_step(error)}") from error
+
+
+def check(path: Path) -> str | None:
+    """Return what is wrong with the bytes of a database file, or None if it is sound or absent.
+
+    Raises:
+        StoreError: If the file cannot be opened for another reason.
+    """
+    if not path.exists():
+        return None
+    try:
+        with closing(_connect(path)) as connection:
+            result = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    except sqlite3.Error as error:
+        if _is_damage(error):
+            return str(error)
+        raise StoreError(path, f"{error}; {_next_step(error)}") from error
+    return None if result == "ok" else result
+
+
+def quarantine(path: Path, at: datetime) -> Path:
+    """Rename a damaged database, with its write-ahead log, to ``NAME.corrupt-UTC`` and return that name.
+
+    Raises:
+        StoreError: If it cannot be renamed.
+    """
+    aside = path.with_name(f"{path.name}.corrupt-{at:%Y%m%dT%H%M%S.%fZ}")
+    try:
+        for suffix in ("-wal", "-shm", ""):
+            member = path.with_name(path.name + suffix)
+            if member.exists():
+                member.rename(aside.with_name(aside.name + suffix))
+    except OSError as error:
+        raise StoreError(path, f"damaged, and cannot be renamed: {error}; move it away by hand") from error
+    return aside
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+
+
+def _connect_read_only(path: Path) -> sqlite3.Connection:
+    if not path.exists():
+        raise StoreError(path, "no alert store yet; start judder, or check state_dir in the configuration")
+    name = f"file:{quote(str(path.absolute()))}?mode=ro"
+    # Without a daemon there is no log; who may not write in the folder cannot make one, and need not.
+    if not path.with_name(path.name + "-wal").exists():
+        name += "&immutable=1"
+    return sqlite3.connect(
+        name, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+    )
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _next_step(error: sqlite3.Error) -> str:
+    if _is_damage(error):
+        return "restart judder: it sets the damaged file aside and starts a new one"
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    steps = {
+        sqlite3.SQLITE_FULL: "free space on the disk",
+        sqlite3.SQLITE_BUSY: "another process holds the file; close it",
+        sqlite3.SQLITE_CANTOPEN: "check that the folder exists and that you may use it",
+        sqlite3.SQLITE_READONLY: "check who may write the file and its folder",
+        sqlite3.SQLITE_IOERR: "check the disk (dmesg)",
+    }
+    return steps.get(code, "see the log of judder")

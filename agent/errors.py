@@ -1,0 +1,64 @@
+"""What can go wrong on the gateway, one class per reaction."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class AgentError(Exception):
+    """Root of all errors of this package."""
+
+
+class ConfigError(AgentError, ValueError):
+    """The configuration cannot be used; the message holds every problem, one per line.
+
+    Attributes:
+        path: The file, or None for the embedded defaults.
+        problems: One line each: key path, value, what was expected.
+    """
+
+    def __init__(self, path: Path | None, problems: list[str]) -> None:
+        place = str(path) if path is not None else "configuration"
+        super().__init__("\n".join(f"{place}: {problem}" for problem in problems))
+        self.path = path
+        self.problems = tuple(problems)
+
+
+class BundleError(AgentError, ValueError):
+    """A model bundle is damaged, not trusted, from another version, or fails its golden windows.
+
+    Attributes:
+        path: The file.
+    """
+
+    def __init__(self, path: Path, message: str) -> None:
+        super().__init__(f"{path}: {message}")
+        self.path = path
+
+
+class ModelError(AgentError):
+    """The TFLite runtime is missing or refuses the model."""
+
+
+class WindowError(AgentError, ValueError):
+    """A window cannot be scored: wrong shape, or a sample or score that is not finite."""
+
+
+class StoreError(AgentError):
+    """The alert store cannot be opened, read or written.
+
+    Attributes:
+        path: The database file.
+    """
+
+    def __init__(self, path: Path, message: str) -> None:
+        super().__init__(f"{path}: {message}")
+        self.path = path
+
+
+class UplinkError(AgentError, ConnectionError):
+    """The broker cannot be reached, refuses the connection, or did not confirm in time."""
+
+
+class ControlError(AgentError):
+    """The daemon cannot be reached on its control socket, or answers with an error."""

@@ -1,0 +1,199 @@
+"""The one path from window to verdict: daemon, replay, calibration and evaluation all take it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from agent.errors import BundleError, ModelError, WindowError
+from agent.inference.bundle import Bundle, read_bundle
+from agent.inference.features import AxisStatistics, Contribution, axis_statistics, centred
+from agent.inference.manifest import Manifest
+from agent.inference.model import TFLiteModel
+from agent.inference.parts import Models, Part, log_p
+from agent.inference.scoring import Level, joined, score_from_log_p
+from agent.inference.window import IndexArray, cut, window_starts
+
+FloatArray = npt.NDArray[np.float32]
+
+_TOLD = 5
+"""Contributions told in an explanation."""
+
+_CHUNK = 256
+"""Windows judged at once: enough to amortise numpy's calls, small enough for the cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The judgement of one window."""
+
+    score: float
+    """Calibrated score in standard deviations; higher is more abnormal."""
+    level: Level
+    """Level of this window alone."""
+    part: str
+    """The part that speaks loudest."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What a person wants to know about an abnormal window."""
+
+    statistics: tuple[AxisStatistics, ...]
+    contributions: tuple[Contribution, ...]
+    """Of the part that speaks loudest, largest first, five at most."""
+
+
+def raw_scores(parts: Sequence[Part], models: Models, windows: FloatArray) -> list[FloatArray]:
+    """Return the raw scores of each part, shapes (n_windows, n_columns).
+
+    Args:
+        parts: The parts.
+        models: The graphs that they name.
+        windows: Shape (n_windows, length, n_axes).
+
+    Raises:
+        WindowError: If a sample or a raw score is not finite.
+    """
+    x = centred(windows)
+    scores = [part.raw_scores(x, models) for part in parts]
+    for part, raw in zip(parts, scores, strict=True):
+        if not np.isfinite(raw).all():
+            raise WindowError(f"part '{part.name}' gave a score that is not finite")
+    return scores
+
+
+def log_ps(parts: Sequence[Part], scores: Sequence[FloatArray]) -> list[list[float]]:
+    """Return ln p of each window (outer list) and part (inner list) from ``raw_scores``."""
+    columns = [[log_p(part, row) for row in raw.tolist()] for part, raw in zip(parts, scores, strict=True)]
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+class Detector:
+    """Scores windows as a bundle says. Not for several threads at once."""
+
+    def __init__(self, manifest: Manifest, graphs: Mapping[str, bytes]) -> None:
+        """Load the graphs and check that they fit the manifest.
+
+        Args:
+            manifest: What to do.
+            graphs: TFLite files by member name.
+
+        Raises:
+            ModelError: If the runtime refuses a graph, or its shape is not that of its features.
+        """
+        self.manifest = manifest
+        self._models = {name: TFLiteModel(content) for name, content in graphs.items()}
+        self._log_weights = [math.log(part.weight) for part in manifest.parts]
+        for part in manifest.parts:
+            if part.kind == "reconstruction":
+                _check_shape(
+                    part.model, self._models[part.model], part.features.shape(manifest.window.length)
+                )
+
+    def judge(self, windows: FloatArray) -> list[Verdict]:
+        """Return the verdict on each window.
+
+        Args:
+            windows: Shape (n_windows, length, n_axes), in the manifest's unit and order of axes.
+
+        Raises:
+            WindowError: If the shape is another, or a sample or score is not finite.
+        """
+        expected = (self.manifest.window.length, len(self.manifest.axes))
+        if windows.shape[1:] != expected:
+            raise WindowError(f"windows of shape {windows.shape[1:]}, the bundle takes {expected}")
+        scores = raw_scores(self.manifest.parts, self._models, windows)
+        return [self._verdict(row) for row in log_ps(self.manifest.parts, scores)]
+
+    def explain(self, window: FloatArray, part: str) -> Explanation:
+        """Return statistics and largest contributions of one window, shape (length, n_axes).
+
+        Args:
+            window: The window.
+            part: Name of the part whose deviation is told, from the verdict.
+        """
+        manifest = self.manifest
+        chosen = next(candidate for candidate in manifest.parts if candidate.name == part)
+        x = centred(window[np.newaxis])[0]
+        told = chosen.contributions(x, self._models, manifest.axes, manifest.rate_hz)
+        told.sort(key=lambda contribution: contribution.share, reverse=True)
+        return Explanation(axis_statistics(window, manifest.axes), tuple(told[:_TOLD]))
+
+    def _verdict(self, part_log_ps: list[float]) -> Verdict:
+        score = score_from_log_p(self.manifest.combination.log_p(joined(part_log_ps, self._log_weights)))
+        evidence = [w - lp for w, lp in zip(self._log_weights, part_log_ps, strict=True)]
+        loudest = self.manifest.parts[evidence.index(max(evidence))].name
+        return Verdict(score, self.manifest.thresholds.level(score), loudest)
+
+
+def judge_recording(
+    detector: Detector, samples: FloatArray, segments: Iterable[tuple[int, int]]
+) -> tuple[IndexArray, list[Verdict]]:
+    """Judge every window of a recording, as the gateway would.
+
+    Args:
+        detector: The detector.
+        samples: Shape (n_samples, n_axes).
+        segments: Stretches without a gap as (start, end), end excluded.
+
+    Returns:
+        First sample of each window, shape (n_windows,), and the verdicts.
+
+    Raises:
+        WindowError: See ``Detector.judge``.
+    """
+    spec = detector.manifest.window
+    starts = window_starts(segments, spec)
+    verdicts: list[Verdict] = []
+    for chunk in range(0, len(starts), _CHUNK):
+        windows = cut(samples, starts[chunk : chunk + _CHUNK], spec.length)
+        verdicts.extend(detector.judge(windows))
+    return starts, verdicts
+
+
+def _check_shape(name: str, model: TFLiteModel, expected: tuple[int, int]) -> None:
+    if model.shape != expected or model.output_shape != expected:
+        raise ModelError(
+            f"{name} maps {model.shape} to {model.output_shape}, its features have shape {expected}"
+        )
+
+
+def check_golden(detector: Detector, bundle: Bundle) -> float:
+    """Score the golden windows on this processor and return the largest deviation from the expected scores.
+
+    Raises:
+        BundleError: If a score lies further away than the manifest's tolerance and 5 % of it.
+    """
+    golden = bundle.golden
+    scores = np.array([verdict.score for verdict in detector.judge(golden.windows)])
+    deviation = np.abs(scores - golden.scores)
+    allowed = bundle.manifest.golden_tolerance + 0.05 * np.abs(golden.scores)
+    if (deviation > allowed).any():
+        worst = int(np.argmax(deviation - allowed))
+        raise BundleError(
+            bundle.path,
+            f"golden window {worst} scores {scores[worst]:.3f} on this machine, expected was "
+            f"{golden.scores[worst]:.3f} within {allowed[worst]:.3f}: this runtime or processor differs",
+        )
+    return float(deviation.max())
+
+
+def open_detector(path: Path, trusted_keys: Sequence[str] = ()) -> tuple[Detector, Bundle]:
+    """Read, verify and load a bundle, and try it on its golden windows.
+
+    Raises:
+        BundleError: See ``read_bundle`` and ``check_golden``; also if the runtime refuses a graph.
+    """
+    bundle = read_bundle(path, trusted_keys)
+    try:
+        detector = Detector(bundle.manifest, bundle.models)
+    except ModelError as error:
+        raise BundleError(path, str(error)) from error
+    check_golden(detector, bundle)
+    return detector, bundle

@@ -1,0 +1,162 @@
+"""What is computed from a window before anything is judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Annotated, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from agent.decode import Range
+from agent.errors import WindowError
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class AxisStatistics:
+    """Time-domain statistics of one axis of a window, mean removed."""
+
+    axis: str
+    """Name of the axis: x, y, z, or the recording's column."""
+    rms_g: float
+    """Root mean square."""
+    peak_g: float
+    """Largest magnitude."""
+    crest_factor: float
+    """Peak divided by RMS; 0 for a silent axis."""
+    kurtosis: float
+    """Fourth standardised moment (3 for Gaussian noise); 0 for a silent axis."""
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """A share of the deviation, for the person who must find the cause."""
+
+    where: str
+    """An axis, or an axis and a band: ``z`` or ``z 118-143 Hz``."""
+    share: float
+    """Part of the whole deviation, 0 to 1."""
+
+
+def centred(windows: FloatArray) -> FloatArray:
+    """Return the windows with each axis' mean removed: the mounting angle is no vibration.
+
+    Args:
+        windows: Shape (n_windows, length, n_axes).
+
+    Raises:
+        WindowError: If a sample is not finite.
+    """
+    mean = np.add.reduce(windows, axis=1, keepdims=True) / np.float32(windows.shape[1])
+    if not np.isfinite(mean).all():
+        raise WindowError("a window holds a sample that is not finite, or too large to add up")
+    result: FloatArray = windows - mean
+    return result
+
+
+def mean_square(centred_windows: FloatArray) -> FloatArray:
+    """Return the mean square of each axis, shape (n_windows, n_axes).
+
+    Args:
+        centred_windows: Shape (n_windows, length, n_axes).
+    """
+    energy: FloatArray = np.einsum("nlc,nlc->nc", centred_windows, centred_windows)
+    energy /= np.float32(centred_windows.shape[1])
+    return energy
+
+
+def axis_statistics(window: FloatArray, axes: tuple[str, ...]) -> tuple[AxisStatistics, ...]:
+    """Return the statistics of one window, shape (length, n_axes), one per axis."""
+    x = centred(window[np.newaxis])[0].astype(np.float64)
+    rms = np.sqrt(np.mean(x**2, axis=0))
+    peak = np.abs(x).max(axis=0)
+    safe = np.where(rms > 0, rms, 1.0)
+    kurtosis = np.mean((x / safe) ** 4, axis=0)
+    return tuple(
+        AxisStatistics(axis, float(rms[i]), float(peak[i]), float(peak[i] / safe[i]), float(kurtosis[i]))
+        for i, axis in enumerate(axes)
+    )
+
+
+@dataclass(frozen=True)
+class RawFeatures:
+    """The window itself, mean removed, each axis divided by its healthy RMS."""
+
+    kind: Literal["raw"]
+    scale_g: tuple[float, ...]
+    """Healthy RMS per axis."""
+
+    def shape(self, length: int) -> tuple[int, int]:
+        """Return the shape of one window's features: (length, n_axes)."""
+        return (length, len(self.scale_g))
+
+    def of(self, centred_windows: FloatArray) -> FloatArray:
+        """Return the features, shape (n_windows, length, n_axes)."""
+        return centred_windows * self._factor
+
+    @cached_property
+    def _factor(self) -> FloatArray:
+        return (1.0 / np.array(self.scale_g)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class SpectrumFeatures:
+    """Log-magnitude spectrum of each axis: ln(amplitude + floor), Hann window, standardised per bin.
+
+    The amplitude is that of a sine wave in g: 2 |X_k| / sum of the window. Bin k lies at k x rate / length.
+    """
+
+    kind: Literal["spectrum"]
+    floor_g: Annotated[float, Range(1e-12, 1e3, "g")]
+    """Added before the logarithm, so that empty bins do not speak."""
+    mean: tuple[tuple[float, ...], ...]
+    """Healthy mean of each bin and axis, shape (length // 2 + 1, n_axes)."""
+    deviation: tuple[tuple[float, ...], ...]
+    """Healthy standard deviation of each bin and axis, same shape."""
+
+    def shape(self, length: int) -> tuple[int, int]:
+        """Return the shape of one window's features: (length // 2 + 1, n_axes)."""
+        return (length // 2 + 1, len(self.mean[0]))
+
+    def of(self, centred_windows: FloatArray) -> FloatArray:
+        """Return the features, shape (n_windows, length // 2 + 1, n_axes)."""
+        levels = log_spectrum(centred_windows, self.floor_g)
+        levels -= self._mean
+        levels *= self._factor
+        return levels
+
+    @cached_property
+    def _mean(self) -> FloatArray:
+        return np.array(self.mean, np.float32)
+
+    @cached_property
+    def _factor(self) -> FloatArray:
+        return (1.0 / np.array(self.deviation)).astype(np.float32)
+
+
+Features = RawFeatures | SpectrumFeatures
+
+
+def amplitude_spectrum(centred_windows: FloatArray) -> FloatArray:
+    """Return the Hann-windowed amplitude spectrum in g, shape (n_windows, length // 2 + 1, n_axes)."""
+    length = centred_windows.shape[1]
+    return np.abs(np.fft.rfft(centred_windows * _hann(length), axis=1)).astype(np.float32)
+
+
+def log_spectrum(centred_windows: FloatArray, floor_g: float) -> FloatArray:
+    """Return ln(amplitude + floor), shape (n_windows, length // 2 + 1, n_axes)."""
+    amplitude = amplitude_spectrum(centred_windows)
+    amplitude += np.float32(floor_g)
+    np.log(amplitude, out=amplitude)
+    return amplitude
+
+
+@cache
+def _hann(length: int) -> FloatArray:
+    """Return the periodic Hann window scaled so that |rfft| is the amplitude of a sine, shape (length, 1)."""
+    hann = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(length) / length)
+    scaled: FloatArray = (hann * (2.0 / hann.sum())).astype(np.float32)
+    return scaled[:, np.newaxis]

@@ -1,0 +1,72 @@
+"""The manifest of a bundle: all that the gateway must know to turn a window into a level."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from agent.decode import Pattern, Range, decode, encode
+from agent.inference.parts import LevelPart, ReconstructionPart
+from agent.inference.scoring import Tail, Thresholds
+from agent.inference.window import WindowSpec
+
+SCHEMA_VERSION = 1
+
+Name = Annotated[str, Pattern(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "letters, digits, '.', '_', '-'")]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What stands in ``manifest.json``; the published form is docs/bundle/manifest.schema.json."""
+
+    schema: Literal[1]
+    name: Name
+    version: Name
+    axes: tuple[str, ...]
+    """Names of the input's axes, in order."""
+    unit: str
+    """Unit of the samples: ``g`` for acceleration."""
+    window: WindowSpec
+    parts: tuple[LevelPart | ReconstructionPart, ...]
+    combination: Tail
+    """Tail of the joined parts (see ``scoring.joined``)."""
+    thresholds: Thresholds
+    runtime: str
+    """Oldest runtime in which the bundle was loaded and run before it was written."""
+    golden_tolerance: Annotated[float, Range(0.0, 5.0, "standard deviations")]
+    """How far a golden window's score may lie from the expected one, besides 5 % of it."""
+    members: Mapping[str, str]
+    """SHA-256, in hex, of every other member of the bundle but the signature."""
+    provenance: Mapping[str, Any]
+    """Where the model comes from: data with hashes, settings, library versions, what was measured."""
+    rate_hz: Annotated[float, Range(1e-3, 1e6, "Hz")] | None = None
+    """Sample rate; absent if the recordings did not say."""
+
+    def __post_init__(self) -> None:
+        if not self.parts or not self.axes:
+            raise ValueError("parts and axes must not be empty")
+
+    @property
+    def title(self) -> str:
+        """Name and version, as in the file name."""
+        return f"{self.name}-{self.version}"
+
+
+def parse_manifest(content: bytes) -> Manifest:
+    """Return the manifest.
+
+    Raises:
+        DecodeError: If it is not a manifest of this version; every problem with its key path.
+        ValueError: If it is not JSON.
+    """
+    document = json.loads(content)
+    return decode(Manifest, document)
+
+
+def manifest_bytes(manifest: Manifest) -> bytes:
+    """Return the manifest as canonical JSON: sorted keys, so that the same manifest is the same bytes."""
+    return json.dumps(
+        encode(manifest), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False
+    ).encode()

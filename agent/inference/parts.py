@@ -1,0 +1,188 @@
+"""The parts of a detector: each sees the same window and gives raw scores that only it understands.
+
+No single one is enough: a level switch finds the fault that keeps the spectrum, a spectrum the fault that
+keeps the level. A part's raw scores are one or more columns, higher is more abnormal, each with the ``Tail``
+that gives it a meaning.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from agent.decode import Range
+from agent.inference.features import Contribution, Features, SpectrumFeatures, mean_square
+from agent.inference.model import TFLiteModel
+from agent.inference.scoring import Tail, sidak
+
+FloatArray = npt.NDArray[np.float32]
+
+Models = Mapping[str, TFLiteModel]
+"""The graphs of a bundle by member name."""
+
+Weight = Annotated[float, Range(1e-6, 1.0)]
+
+_BANDS = 16
+"""Bands in which the share of a spectrum's error is told."""
+
+
+class Part(Protocol):
+    """What every part can do."""
+
+    @property
+    def name(self) -> str:
+        """Name in the manifest and in alerts."""
+        ...
+
+    @property
+    def weight(self) -> float:
+        """Weight when parts are joined."""
+        ...
+
+    @property
+    def tails(self) -> tuple[Tail, ...]:
+        """Calibration, one per column."""
+        ...
+
+    def raw_scores(self, windows: FloatArray, models: Models) -> FloatArray:
+        """Return raw scores, shape (n_windows, n_columns), of centred windows (n_windows, length, n_axes)."""
+        ...
+
+    def contributions(
+        self, window: FloatArray, models: Models, axes: Sequence[str], rate_hz: float | None
+    ) -> list[Contribution]:
+        """Return where the deviation of one centred window, shape (length, n_axes), lies; unsorted."""
+        ...
+
+
+def log_p(part: Part, raw: Sequence[float]) -> float:
+    """Return ln of a part's p-value from its raw scores: the smallest over its columns, Sidak-corrected."""
+    smallest = min(tail.log_p(value) for tail, value in zip(part.tails, raw, strict=True))
+    return sidak(smallest, len(part.tails))
+
+
+@dataclass(frozen=True)
+class LevelPart:
+    """RMS of each axis and of all together, judged on both sides: too loud and too quiet.
+
+    A column is max((a - 1) / high, (1 - a) / low) with a = RMS / healthy median RMS. It is linear: a
+    logarithm would turn every pause of a machine that runs and rests into an alarm.
+    """
+
+    kind: Literal["level"]
+    name: str
+    weight: Weight
+    median_rms_g: tuple[float, ...]
+    """Healthy median RMS of each axis, then of their root sum of squares if there are several axes."""
+    high: tuple[float, ...]
+    """Healthy spread above the median, as a fraction of it, one per column."""
+    low: tuple[float, ...]
+    """Healthy spread below the median, likewise."""
+    tails: tuple[Tail, ...] = ()
+
+    def raw_scores(self, windows: FloatArray, models: Models) -> FloatArray:
+        """Return raw scores, shape (n_windows, n_columns); see ``Part``."""
+        excess = rms_columns(windows) * self._per_median
+        excess -= np.float32(1.0)
+        return np.maximum(excess * self._per_high, excess * self._per_low)
+
+    def contributions(
+        self, window: FloatArray, models: Models, axes: Sequence[str], rate_hz: float | None
+    ) -> list[Contribution]:
+        """Return each axis' share of the squared deviation in level; see ``Part``."""
+        columns = self.raw_scores(window[np.newaxis], models)[0][: len(axes)]
+        return _shares(axes, np.maximum(columns, 0.0) ** 2)
+
+    @cached_property
+    def _per_median(self) -> FloatArray:
+        return (1.0 / np.array(self.median_rms_g)).astype(np.float32)
+
+    @cached_property
+    def _per_high(self) -> FloatArray:
+        return (1.0 / np.array(self.high)).astype(np.float32)
+
+    @cached_property
+    def _per_low(self) -> FloatArray:
+        return (-1.0 / np.array(self.low)).astype(np.float32)
+
+
+def rms_columns(windows: FloatArray) -> FloatArray:
+    """Return the RMS of each axis and, if there are several, their root sum of squares.
+
+    Args:
+        windows: Centred, shape (n_windows, length, n_axes).
+
+    Returns:
+        Shape (n_windows, n_axes + 1), or (n_windows, 1) for one axis.
+    """
+    squares = mean_square(windows)
+    if squares.shape[1] > 1:
+        squares = np.concatenate((squares, squares.sum(axis=1, keepdims=True)), axis=1)
+    return np.sqrt(squares, out=squares)
+
+
+@dataclass(frozen=True)
+class ReconstructionPart:
+    """The error with which the autoencoder reproduces the window's features, one column per axis."""
+
+    kind: Literal["reconstruction"]
+    name: str
+    weight: Weight
+    features: Features
+    model: str
+    """Member of the bundle that holds the graph."""
+    architecture: str
+    """Which of the trainer's models it is."""
+    quantization: Literal["int8", "float16", "float32"]
+    metric: Literal["mse", "mae"]
+    """Mean squared or mean absolute error."""
+    tails: tuple[Tail, ...] = ()
+
+    def raw_scores(self, windows: FloatArray, models: Models) -> FloatArray:
+        """Return raw scores, shape (n_windows, n_axes); see ``Part``."""
+        features = self.features.of(windows)
+        error = self._error(features, models)
+        mean: FloatArray = np.add.reduce(error, axis=1) / np.float32(error.shape[1])
+        return mean
+
+    def contributions(
+        self, window: FloatArray, models: Models, axes: Sequence[str], rate_hz: float | None
+    ) -> list[Contribution]:
+        """Return each axis' share of the error, by band if the features are a spectrum; see ``Part``."""
+        error = self._error(self.features.of(window[np.newaxis]), models)[0]
+        if not isinstance(self.features, SpectrumFeatures):
+            return _shares(axes, error.sum(axis=0))
+        edges = np.unique(np.linspace(0, len(error), _BANDS + 1).astype(int))
+        bands = np.add.reduceat(error, edges[:-1], axis=0)
+        step_hz = rate_hz / len(window) if rate_hz else None
+        names = [
+            f"{axis} {_band_name(low, high, step_hz)}"
+            for low, high in itertools.pairwise(edges)
+            for axis in axes
+        ]
+        return _shares(names, bands.ravel())
+
+    def _error(self, features: FloatArray, models: Models) -> FloatArray:
+        error = features - models[self.model].reconstruct(features)
+        (np.square if self.metric == "mse" else np.abs)(error, out=error)
+        return error
+
+
+def _band_name(low: int, high: int, step_hz: float | None) -> str:
+    """Return the band of bins [low, high) as text; without a sample rate the bins are named."""
+    if step_hz is None:
+        return f"bins {low}-{high - 1}"
+    return f"{low * step_hz:.4g}-{high * step_hz:.4g} Hz"
+
+
+def _shares(names: Sequence[str], values: FloatArray) -> list[Contribution]:
+    total = float(values.sum())
+    if not total > 0:
+        return []
+    return [Contribution(name, float(value) / total) for name, value in zip(names, values, strict=True)]

@@ -1,0 +1,204 @@
+"""The detector thread: windows to verdicts, verdicts to a level, changes of level to alert events."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
+from threading import Event, Lock, Thread
+
+import numpy as np
+
+from agent.alarm import Alarm, Change, Transition
+from agent.alert import AlertEvent
+from agent.errors import StoreError, WindowError
+from agent.inference.detector import Detector, Verdict
+from agent.inference.scoring import Level
+from agent.messages import ScoreSummary
+from agent.ring_buffer import Window, WindowReader
+from agent.uuid7 import uuid7
+from agent.watchdog import Watchdog
+from firmware_bridge.clock import NS_PER_S, Clock
+
+logger = logging.getLogger(__name__)
+
+READ_TIMEOUT_S = 0.5
+CHECK_IN_LIMIT_S = 10.0
+"""The detector is stuck if it does not check in for longer."""
+
+
+@dataclass(frozen=True)
+class MonitorStatus:
+    """A snapshot for status and health."""
+
+    level: Level
+    alert_id: str | None
+    """The open alert, if any."""
+    score: float | None
+    """Score of the last window; None before the first."""
+    scored_at: datetime | None
+    """UTC time of that window's last sample."""
+    delay_s: float | None
+    """From that sample to the window's verdict."""
+    windows_scored: int
+    windows_skipped_gap: int
+    windows_skipped_late: int
+    windows_bad: int
+    """Windows with a sample or a score that is not finite; never taken for healthy."""
+
+
+class Monitor:
+    """Judges one sensor's windows as they come."""
+
+    def __init__(
+        self,
+        name: str,
+        reader: WindowReader,
+        detector: Detector,
+        alarm: Alarm,
+        *,
+        clock: Clock,
+        watchdog: Watchdog,
+        announce: Callable[[AlertEvent], None],
+        simulated: bool,
+        alert_id: str | None = None,
+    ) -> None:
+        """Prepare; the thread begins with ``start``.
+
+        Args:
+            name: Name of the sensor in the configuration.
+            reader: Where windows come from.
+            detector: Judges them; used by this thread only from now on.
+            alarm: Makes levels of scores.
+            clock: For the UTC time of a window.
+            watchdog: Told of every turn of the loop.
+            announce: Stores an event; may raise ``StoreError``, then it is called again later.
+            simulated: True if the samples come from a simulated sensor.
+            alert_id: The alert that was open when the daemon stopped.
+        """
+        self._name = name
+        self._reader = reader
+        self._detector = detector
+        self._alarm = alarm
+        self._clock = clock
+        self._watchdog = watchdog
+        self._announce = announce
+        self._simulated = simulated
+        self._alert_id = alert_id
+        self._pending: deque[AlertEvent] = deque()
+        self._stop = Event()
+        self._thread = Thread(target=self._run, name=f"detector-{name}", daemon=True)
+        self._lock = Lock()
+        self._recent: list[tuple[datetime, float]] = []
+        self._last: tuple[datetime, float] | None = None
+        self._delay_s: float | None = None
+        self._scored = self._bad = 0
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._watchdog.register(self._thread.name, CHECK_IN_LIMIT_S)
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> bool:
+        """Ask the thread to end; return True if it did within the time."""
+        self._stop.set()
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def status(self) -> MonitorStatus:
+        """Return a snapshot."""
+        scored_at, score = self._last or (None, None)
+        return MonitorStatus(
+            self._alarm.level,
+            self._alert_id,
+            score,
+            scored_at,
+            self._delay_s,
+            self._scored,
+            self._reader.skipped_gap,
+            self._reader.skipped_late,
+            self._bad,
+        )
+
+    def take_summary(self) -> ScoreSummary | None:
+        """Return the summary of the scores since the last call, or None if there were none."""
+        with self._lock:
+            recent, self._recent = self._recent, []
+        if not recent:
+            return None
+        scores = [score for _, score in recent]
+        return ScoreSummary(
+            sensor=self._name,
+            start=recent[0][0],
+            end=recent[-1][0],
+            windows=len(scores),
+            score_max=max(scores),
+            score_median=median(scores),
+            level=self._alarm.level,
+            simulated=self._simulated,
+        )
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            window = self._reader.read(READ_TIMEOUT_S)
+            if window is not None:
+                self._take(window)
+            if self._pending:
+                self._store_pending()
+            self._watchdog.check_in(self._thread.name)
+
+    def _take(self, window: Window) -> None:
+        try:
+            verdict = self._detector.judge(window.samples[np.newaxis])[0]
+        except WindowError as error:
+            if self._bad == 0:
+                logger.warning("sensor %s: window not scored, and more may follow: %s", self._name, error)
+            self._bad += 1
+            return
+        at = self._utc_of(window.end_ns)
+        self._delay_s = (self._clock.monotonic_ns() - window.end_ns) / NS_PER_S
+        self._scored += 1
+        self._last = (at, verdict.score)
+        with self._lock:
+            self._recent.append(self._last)
+        transition = self._alarm.update(verdict.score)
+        if transition is not None:
+            self._pending.append(self._event(transition, verdict, window, at))
+
+    def _utc_of(self, monotonic_ns: int) -> datetime:
+        age_us = (self._clock.monotonic_ns() - monotonic_ns) / 1000
+        return self._clock.utc() - timedelta(microseconds=age_us)
+
+    def _event(self, transition: Transition, verdict: Verdict, window: Window, at: datetime) -> AlertEvent:
+        alert_id = self._alert_id or str(uuid7(at))
+        self._alert_id = None if transition.change is Change.CLEARED else alert_id
+        manifest = self._detector.manifest
+        explanation = self._detector.explain(window.samples, verdict.part)
+        return AlertEvent(
+            event_id=str(uuid7(at)),
+            alert_id=alert_id,
+            sensor=self._name,
+            change=transition.change,
+            level=transition.level,
+            at=at,
+            score=verdict.score,
+            threshold=manifest.thresholds.of(transition.level),
+            part=verdict.part,
+            statistics=explanation.statistics,
+            contributions=explanation.contributions,
+            model=manifest.title,
+            simulated=self._simulated,
+        )
+
+    def _store_pending(self) -> None:
+        """Announce what is waiting, oldest first; what cannot be stored now waits on."""
+        while self._pending:
+            try:
+                self._announce(self._pending[0])
+            except StoreError as error:
+                logger.error("sensor %s: an alert waits in memory: %s", self._name, error)
+                return
+            self._pending.popleft()

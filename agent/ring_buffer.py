@@ -1,0 +1,164 @@
+"""Between the sampler and the detector: fast, may lose, and counts what it loses."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from threading import Condition
+
+import numpy as np
+import numpy.typing as npt
+
+from agent.inference.window import WindowSpec
+from firmware_bridge.accelerometer import SampleBlock
+from firmware_bridge.clock import NS_PER_S
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Window:
+    """One stretch of samples without a gap."""
+
+    samples: FloatArray
+    """A copy, shape (length, n_axes)."""
+    start: int
+    """Index of the first sample since the sampler began."""
+    end_ns: int
+    """CLOCK_MONOTONIC time of the last sample."""
+
+
+class RingBuffer:
+    """Preallocated samples with one writer and one reader, each in a thread of its own."""
+
+    def __init__(self, capacity: int, n_axes: int) -> None:
+        """Reserve the memory.
+
+        Args:
+            capacity: Samples kept.
+            n_axes: Columns.
+        """
+        self._samples = np.zeros((capacity, n_axes), np.float32)
+        self._gaps: deque[int] = deque()
+        self._changed = Condition()
+        self._closed = False
+        self._end_ns = 0
+        self._rate_hz = 1.0
+        self.total = 0
+        """Samples ever written."""
+
+    @property
+    def capacity(self) -> int:
+        """Samples kept."""
+        return len(self._samples)
+
+    @property
+    def n_axes(self) -> int:
+        """Columns."""
+        return self._samples.shape[1]
+
+    def append(self, block: SampleBlock) -> None:
+        """Write a block; what it lost before its first sample becomes a gap."""
+        with self._changed:
+            if block.lost:
+                self._gap()
+            new = block.samples_g[-self.capacity :]
+            at = (self.total + len(block.samples_g) - len(new)) % self.capacity
+            first = min(len(new), self.capacity - at)
+            self._samples[at : at + first] = new[:first]
+            self._samples[: len(new) - first] = new[first:]
+            self.total += len(block.samples_g)
+            self._end_ns, self._rate_hz = block.end_ns, block.rate_hz
+            self._changed.notify()
+
+    def mark_gap(self) -> None:
+        """Note that the next sample does not follow the last one."""
+        with self._changed:
+            self._gap()
+
+    def close(self) -> None:
+        """Tell the reader that no more samples will come."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+
+    def wait(self, end: int, timeout_s: float) -> bool:
+        """Wait until sample ``end - 1`` is written; return False on time-out or after ``close``."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.total >= end or self._closed, timeout_s)
+            return self.total >= end
+
+    def oldest(self) -> int:
+        """Return the index of the oldest sample kept."""
+        return max(0, self.total - self.capacity)
+
+    def gap_inside(self, start: int, end: int) -> int | None:
+        """Return the last sample in (start, end) that does not follow its predecessor, or None."""
+        with self._changed:
+            while self._gaps and self._gaps[0] <= start:
+                self._gaps.popleft()
+            return max((gap for gap in self._gaps if gap < end), default=None)
+
+    def copy(self, start: int, length: int) -> Window | None:
+        """Return the window, or None if it has been overwritten."""
+        with self._changed:
+            if start < self.oldest():
+                return None
+            at = start % self.capacity
+            first = min(length, self.capacity - at)
+            samples = np.empty((length, self._samples.shape[1]), np.float32)
+            samples[:first] = self._samples[at : at + first]
+            samples[first:] = self._samples[: length - first]
+            behind = self.total - (start + length)
+            return Window(samples, start, self._end_ns - round(behind * NS_PER_S / self._rate_hz))
+
+    def _gap(self) -> None:
+        if self.total and (not self._gaps or self._gaps[-1] != self.total):
+            self._gaps.append(self.total)
+
+
+class WindowReader:
+    """Cuts the stream into windows, and counts those it could not give."""
+
+    def __init__(self, ring: RingBuffer, spec: WindowSpec, columns: Sequence[int]) -> None:
+        """Read from the ring's first sample on.
+
+        Args:
+            ring: At least one window long.
+            spec: Length and hop.
+            columns: Which axes a window has, in order.
+
+        Raises:
+            ValueError: If the ring is shorter than a window.
+        """
+        if ring.capacity < spec.length:
+            raise ValueError(f"a ring of {ring.capacity} samples cannot hold a window of {spec.length}")
+        self._ring = ring
+        self._spec = spec
+        self._columns = slice(None) if list(columns) == list(range(ring.n_axes)) else list(columns)
+        self._next = 0
+        self.skipped_gap = 0
+        """Windows not given because they would have spanned a gap."""
+        self.skipped_late = 0
+        """Windows not given because the reader was too slow."""
+
+    def read(self, timeout_s: float) -> Window | None:
+        """Return the next window without a gap, or None if there is none within the time-out."""
+        while self._ring.wait(self._next + self._spec.length, timeout_s):
+            gap = self._ring.gap_inside(self._next, self._next + self._spec.length)
+            if gap is not None:
+                self.skipped_gap += self._jump(gap)
+                continue
+            window = self._ring.copy(self._next, self._spec.length)
+            if window is not None:
+                self._next += self._spec.hop
+                return replace(window, samples=window.samples[:, self._columns])
+            self.skipped_late += self._jump(self._ring.oldest() + self._spec.hop)
+        return None
+
+    def _jump(self, to: int) -> int:
+        """Go on at a later sample; return the number of windows left out."""
+        left_out = -(-(to - self._next) // self._spec.hop)
+        self._next = to
+        return left_out

@@ -1,0 +1,93 @@
+"""What the daemon tells of itself on its control socket."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from importlib import metadata
+from typing import Any
+
+from agent.messages import GatewayName, format_utc
+from agent.outbox import Outbox
+from agent.station import Station
+from agent.uplink import UplinkStatus
+
+
+def version() -> str:
+    """Return the version of judder that runs."""
+    return metadata.version("judder")
+
+
+def gateway_status(
+    gateway: GatewayName,
+    stations: Sequence[Station],
+    outbox: Outbox,
+    uplink: UplinkStatus | None,
+    *,
+    started: datetime,
+    now: datetime,
+) -> dict[str, Any]:
+    """Return the state of the daemon as JSON types.
+
+    Args:
+        gateway: Its name.
+        stations: Its sensors.
+        outbox: What waits to be sent.
+        uplink: How the connection stands; None without an uplink.
+        started: UTC time when the daemon began.
+        now: UTC time.
+    """
+    age = outbox.oldest_age(now)
+    return {
+        "version": version(),
+        "site": gateway.site,
+        "gateway": gateway.name,
+        "started_at": format_utc(started),
+        "simulated": any(station.simulated for station in stations),
+        "sensors": [_sensor(station) for station in stations],
+        "uplink": uplink and _uplink(uplink),
+        "outbox": {
+            "messages": outbox.depth(),
+            "oldest_age_s": age.total_seconds() if age is not None else None,
+            "dropped": outbox.dropped(),
+        },
+    }
+
+
+def _sensor(station: Station) -> dict[str, Any]:
+    sampler, monitor = station.sampler.status(), station.monitor.status()
+    info = sampler.info
+    return {
+        "sensor": station.name,
+        "simulated": station.simulated,
+        "model": station.model,
+        "state": str(sampler.state),
+        "error": sampler.error,
+        "chip": info and info.chip,
+        "bus": info and info.bus,
+        "address": info and info.address,
+        "rate_hz": sampler.rate_hz,
+        "samples": sampler.samples,
+        "samples_lost": sampler.samples_lost,
+        "reopened": sampler.reopened,
+        "level": str(monitor.level),
+        "alert_id": monitor.alert_id,
+        "score": monitor.score,
+        "scored_at": monitor.scored_at and format_utc(monitor.scored_at),
+        "delay_s": monitor.delay_s,
+        "windows_scored": monitor.windows_scored,
+        "windows_skipped_gap": monitor.windows_skipped_gap,
+        "windows_skipped_late": monitor.windows_skipped_late,
+        "windows_bad": monitor.windows_bad,
+    }
+
+
+def _uplink(status: UplinkStatus) -> dict[str, Any]:
+    return {
+        "connected": status.connected,
+        "broker": status.broker,
+        "since": format_utc(status.since),
+        "last_error": status.last_error,
+        "published": status.published,
+        "reconnects": status.reconnects,
+    }

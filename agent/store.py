@@ -1,0 +1,251 @@
+"""The alert store: what happened to the machines, and what upstream has not heard yet."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+from agent.alarm import Change
+from agent.alert import AlertEvent
+from agent.database import Database, check, quarantine
+from agent.errors import StoreError
+from agent.inference.scoring import Level
+from agent.messages import Message, event_from_json, event_to_json, format_utc, parse_utc
+from agent.outbox import Outbox, OutboxLimits
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class AlertRecord:
+    """One alert with its life so far. All times are UTC."""
+
+    alert_id: str
+    """UUIDv7."""
+    sensor: str
+    level: Level
+    """The highest that it had."""
+    score: float
+    """The highest that was told, in standard deviations."""
+    raised_at: datetime
+    escalated_at: datetime | None
+    cleared_at: datetime | None
+    """None while the alert is active."""
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+    last_event: AlertEvent
+    delivered: bool
+    """True if the broker confirmed the messages of all its events."""
+
+    @property
+    def active(self) -> bool:
+        """True until the alert is cleared."""
+        return self.cleared_at is None
+
+
+class AlertStore:
+    """Alerts and the outbox in one SQLite file. May be used from any thread.
+
+    A context manager; ``close`` may be called twice.
+
+    Args:
+        path: The file; made if it is absent.
+        limits: How much may wait to be sent.
+        read_only: See ``read_only``.
+
+    Raises:
+        StoreError: If the file cannot be opened, is damaged, or was written by a newer judder.
+
+    Attributes:
+        path: The file.
+        outbox: The messages that wait.
+    """
+
+    def __init__(self, path: Path, limits: OutboxLimits | None = None, *, read_only: bool = False) -> None:
+        self.path = path
+        self._database = Database(path, read_only=read_only)
+        self.outbox = Outbox(self._database, limits or OutboxLimits())
+
+    @classmethod
+    def open(cls, path: Path, at: datetime, limits: OutboxLimits | None = None) -> Self:
+        """Open the store of a daemon, which must start: a damaged file is set aside, and nothing is deleted.
+
+        Args:
+            path: The file; made if it is absent.
+            at: UTC time now, for the name of a damaged file.
+            limits: How much may wait to be sent.
+
+        Raises:
+            StoreError: If the file cannot be opened, or was written by a newer judder.
+        """
+        damage = check(path)
+        if damage is not None:
+            aside = quarantine(path, at)
+            logger.error("%s is damaged (%s); kept as %s, a new one is started", path, damage, aside.name)
+        return cls(path, limits)
+
+    @classmethod
+    def read_only(cls, path: Path) -> Self:
+        """Open the store for reading, beside a running daemon or without one.
+
+        Raises:
+            StoreError: If the file is absent, is no alert store, or cannot be opened.
+        """
+        return cls(path, read_only=True)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def record(self, event: AlertEvent, message: Message | None) -> None:
+        """Store an alert event and the message that tells of it in one transaction.
+
+        When this returns, both are on the disk. An event that was stored before is left as it is.
+
+        Args:
+            event: What happened.
+            message: ``messages.alert_message`` of the event, or None on a gateway without an uplink.
+
+        Raises:
+            StoreError: If it cannot be written.
+        """
+        with self._database.transaction() as connection:
+            _write_alert(connection, event)
+            is_new = _write_event(connection, event)
+            if is_new and message is not None:
+                self.outbox.add(connection, message)
+        if message is not None:
+            self.outbox.waiting.set()
+
+    def alerts(self, *, active_only: bool = False, limit: int = 100) -> list[AlertRecord]:
+        """Return the alerts, the newest first.
+
+        Raises:
+            StoreError: If the database cannot be read.
+        """
+        which = "WHERE cleared_at IS NULL" if active_only else ""
+        return self._select(f"{which} ORDER BY raised_at DESC, alert_id DESC LIMIT ?", limit)
+
+    def open_alert(self, sensor: str) -> AlertRecord | None:
+        """Return the alert of a sensor that is still active, for a daemon that continues after a restart.
+
+        Raises:
+            StoreError: If the database cannot be read.
+        """
+        found = self._select(
+            "WHERE sensor = ? AND cleared_at IS NULL ORDER BY raised_at DESC, alert_id DESC LIMIT 1", sensor
+        )
+        return found[0] if found else None
+
+    def acknowledge(self, alert_id: str, by: str, at: datetime) -> AlertRecord:
+        """Note that somebody has seen an alert, and return it; who was first stays.
+
+        Args:
+            alert_id: The id, or enough of its beginning to tell it from others.
+            by: Who.
+            at: UTC time.
+
+        Raises:
+            StoreError: If no alert or more than one begins so, or it cannot be written.
+        """
+        with self._database.transaction() as connection:
+            full_id = self._full_id(connection, alert_id)
+            connection.execute(
+                "UPDATE alert SET acknowledged_at = ?, acknowledged_by = ?"
+                " WHERE alert_id = ? AND acknowledged_at IS NULL",
+                (format_utc(at), by, full_id),
+            )
+        return self._select("WHERE alert_id = ?", full_id)[0]
+
+    def _full_id(self, connection: sqlite3.Connection, beginning: str) -> str:
+        rows = connection.execute(
+            "SELECT alert_id FROM alert WHERE substr(alert_id, 1, length(?1)) = ?1 LIMIT 2",
+            (beginning.lower(),),
+        ).fetchall()
+        if not beginning or not rows:
+            raise StoreError(self.path, f"no alert '{beginning}'; 'judder alerts' lists them")
+        if len(rows) > 1:
+            raise StoreError(self.path, f"more than one alert begins with '{beginning}'; give more of the id")
+        return str(rows[0][0])
+
+    def _select(self, clause: str, parameter: str | int) -> list[AlertRecord]:
+        with self._database.reading() as connection:
+            rows = connection.execute(f"{_ALERTS} {clause}", (parameter,)).fetchall()
+        return [self._read_alert(row) for row in rows]
+
+    def _read_alert(self, row: tuple[Any, ...]) -> AlertRecord:
+        alert_id, sensor, level, score, *times, acknowledged_by, document, undelivered = row
+        raised_at, escalated_at, cleared_at, acknowledged_at = map(_optional_utc, times)
+        assert raised_at is not None
+        try:
+            last_event = event_from_json(json.loads(document))
+        except ValueError as error:
+            raise StoreError(self.path, f"alert {alert_id}: {error}; restart judder") from error
+        return AlertRecord(
+            alert_id=alert_id,
+            sensor=sensor,
+            level=Level(level),
+            score=score,
+            raised_at=raised_at,
+            escalated_at=escalated_at,
+            cleared_at=cleared_at,
+            acknowledged_at=acknowledged_at,
+            acknowledged_by=acknowledged_by,
+            last_event=last_event,
+            delivered=undelivered == 0,
+        )
+
+
+_ALERTS = """
+    SELECT alert_id, sensor, level, score, raised_at, escalated_at, cleared_at,
+        acknowledged_at, acknowledged_by,
+        (SELECT document FROM event WHERE event.alert_id = alert.alert_id ORDER BY sequence DESC LIMIT 1),
+        (SELECT count(*) FROM event WHERE event.alert_id = alert.alert_id AND delivered_at IS NULL)
+    FROM alert
+"""
+
+
+def _write_alert(connection: sqlite3.Connection, event: AlertEvent) -> None:
+    at = format_utc(event.at)
+    connection.execute(
+        "INSERT INTO alert (alert_id, sensor, level, score, raised_at, escalated_at, cleared_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (alert_id) DO UPDATE SET"
+        " level = max(level, excluded.level), score = max(score, excluded.score),"
+        " escalated_at = coalesce(escalated_at, excluded.escalated_at),"
+        " cleared_at = coalesce(cleared_at, excluded.cleared_at)",
+        (
+            event.alert_id,
+            event.sensor,
+            event.level.value,
+            event.score,
+            at,
+            at if event.change is Change.ESCALATED else None,
+            at if event.change is Change.CLEARED else None,
+        ),
+    )
+
+
+def _write_event(connection: sqlite3.Connection, event: AlertEvent) -> bool:
+    """Write the event, unless it is there already; return whether it was new."""
+    document = json.dumps(event_to_json(event), allow_nan=False)
+    cursor = connection.execute(
+        "INSERT INTO event (event_id, alert_id, document) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        (event.event_id, event.alert_id, document),
+    )
+    return cursor.rowcount == 1
+
+
+def _optional_utc(text: str | None) -> datetime | None:
+    return None if text is None else parse_utc(text)

@@ -1,0 +1,6 @@
+"""Print every benchmark."""
+
+from benchmarks import daemon, dependencies, fifo_drain, window_path
+
+for part in (window_path, fifo_drain, daemon, dependencies):
+    part.main()

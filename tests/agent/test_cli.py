@@ -1,0 +1,198 @@
+"""The technician's commands, each run as a technician would, right and wrong."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from agent.cli.main import main
+
+MakeBundle = Callable[..., Path]
+
+CONFIG = """
+state_dir = "."
+runtime_dir = "."
+[gateway]
+site = "plant-1"
+name = "gw-3"
+[sensors.press]
+bus = "sim:press"
+rate_hz = 800
+bundle = "easy-1.judder"
+[sensors.press.signal]
+kind = "rotor"
+"""
+
+
+def judder(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    """640 samples of RMS 1 g, 320 of RMS 3 g, 640 of RMS 1 g, at 800 Hz."""
+    noise = np.random.default_rng(0).standard_normal((1600, 3)).astype(np.float32)
+    noise[640:960] *= 3.0
+    path = tmp_path / "press.csv"
+    lines = ["x,y,z", *(",".join(f"{value:.6f}" for value in row) for row in noise.tolist())]
+    path.write_text("\n".join(lines) + "\n", encoding="ascii")
+    return path
+
+
+def test_replay_writes_a_row_per_window(make_bundle: MakeBundle, recording: Path, tmp_path: Path) -> None:
+    out = tmp_path / "scores.csv"
+    result = judder("replay", recording, "--model", make_bundle(), "--rate", "800", "--out", out)
+    assert result.exit_code == 0, result.output
+    with out.open(encoding="ascii") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["start", "end", "score", "level"]
+    assert [int(row["start"]) for row in rows] == list(range(0, 1600 - 64 + 1, 32))
+    assert all(int(row["end"]) - int(row["start"]) == 64 for row in rows)
+    loud = [row["level"] for row in rows if int(row["start"]) >= 640 and int(row["end"]) <= 960]
+    quiet = [row["level"] for row in rows if int(row["end"]) <= 640 or int(row["start"]) >= 960]
+    assert set(loud) == {"alarm"}
+    assert quiet.count("normal") > 0.8 * len(quiet)
+    assert "1 alerts" in result.output
+    assert "alarm: samples 6" in result.output
+
+
+def test_replay_as_json(make_bundle: MakeBundle, recording: Path) -> None:
+    result = judder("replay", recording, "--model", make_bundle(), "--rate", "800", "--json")
+    summary = json.loads(result.output)
+    assert summary["windows"] == summary["normal"] + summary["warning"] + summary["alarm"] == 49
+    (alert,) = summary["alerts"]
+    assert 576 <= alert["start"] <= 704
+    assert alert["level"] == "alarm"
+
+
+def test_replay_takes_the_named_columns(make_bundle: MakeBundle, recording: Path) -> None:
+    bundle = make_bundle(axes=("vertical",))
+    result = judder("replay", recording, "--model", bundle, "--rate", "800", "--columns", "y", "--json")
+    assert json.loads(result.output)["alarm"] > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["--columns", "x,y"], 2, "--columns names 2 channels, the model takes 3"),
+        (["--columns", "x,y,w"], 1, "w"),
+        (["--rate", "0"], 2, "--rate"),
+        (["--rate", "400"], 1, "resample"),
+        (["--out", "/nonexistent/scores.csv"], 1, "/nonexistent/scores.csv: cannot be written"),
+    ],
+)
+def test_replay_refuses(
+    make_bundle: MakeBundle, recording: Path, arguments: list[str], code: int, told: str
+) -> None:
+    result = judder("replay", recording, "--model", make_bundle(), *arguments)
+    assert (result.exit_code, told in result.output) == (code, True), result.output
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("content", ["", "x,y,z\n", "x,y,z\n1,2\n", "x,y,z\n1,2,three\n", "x,y,z\n1,2,3\n"])
+def test_replay_of_a_recording_that_cannot_be_scored(
+    make_bundle: MakeBundle, tmp_path: Path, content: str
+) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_text(content, encoding="ascii")
+    result = judder("replay", path, "--model", make_bundle())
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: ")
+    assert "bad.csv" in result.output
+
+
+@pytest.mark.parametrize(
+    "command", [["replay", "a.csv", "--model", "none.judder"], ["model", "show", "none.judder"]]
+)
+def test_an_absent_bundle(command: list[str]) -> None:
+    result = judder(*command)
+    assert (result.exit_code, result.output) == (1, "Error: none.judder: no such file\n")
+
+
+def test_model_show(make_bundle: MakeBundle) -> None:
+    result = judder("model", "show", make_bundle())
+    assert result.exit_code == 0
+    for word in ("easy-1", "800 Hz", "level", "rate:0.001", "golden", "signature   none"):
+        assert word in result.output
+
+
+def test_model_show_as_json(make_bundle: MakeBundle) -> None:
+    manifest = json.loads(judder("model", "show", make_bundle(), "--json").output)
+    assert manifest["window"] == {"length": 64, "hop": 32}
+
+
+@pytest.fixture
+def config(tmp_path: Path, make_bundle: MakeBundle) -> Path:
+    make_bundle()
+    path = tmp_path / "judder.toml"
+    path.write_text(CONFIG, encoding="ascii")
+    return path
+
+
+def test_config_check(config: Path) -> None:
+    result = judder("config", "check", config)
+    assert (result.exit_code, "press (adxl345 on sim:press)" in result.output) == (0, True), result.output
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (
+            ("rate_hz = 800", "rate_hz = 400"),
+            "sensors.press.rate_hz = 400: easy-1.judder was trained at 800 Hz",
+        ),
+        (("rate_hz = 800", "rate_hz = 801"), "801"),
+        (('kind = "rotor"', 'kind = "motor"'), "rotor"),
+        (('kind = "rotor"', ""), "kind"),
+        (('"sim:press"', '"sim:press"\nchip = "adxl34"'), "adxl345"),
+        (("easy-1", "easy-2"), "no such file"),
+    ],
+)
+def test_config_check_tells_what_the_daemon_would_refuse(
+    config: Path, change: tuple[str, str], told: str
+) -> None:
+    config.write_text(CONFIG.replace(*change), encoding="ascii")
+    for command in (["config", "check", config], ["run", "--config", config]):
+        result = judder(*command)
+        assert (result.exit_code, told in result.output) == (1, True), result.output
+        assert "Traceback" not in result.output
+
+
+def test_status_and_acknowledge_without_a_daemon(config: Path) -> None:
+    for command in (["status"], ["acknowledge", "0199"]):
+        result = judder(*command, "--config", config)
+        assert result.exit_code == 1
+        assert "judder is not running" in result.output
+
+
+def test_alerts_without_a_store(config: Path) -> None:
+    result = judder("alerts", "--config", config)
+    assert result.exit_code == 1
+    assert "judder.db" in result.output
+
+
+@pytest.mark.parametrize(
+    "command", [[], ["run"], ["status"], ["alerts"], ["replay"], ["model"], ["demo"], ["config"]]
+)
+def test_help(command: list[str]) -> None:
+    result = judder(*command, "--help")
+    assert (result.exit_code, "Usage:" in result.output) == (0, True)
+
+
+def test_wrong_usage_exits_with_two() -> None:
+    assert judder("replay").exit_code == 2
+    assert judder("nonsense").exit_code == 2
+
+
+def test_the_installed_command() -> None:
+    command = Path(sys.executable).with_name("judder")
+    result = subprocess.run([command, "--version"], capture_output=True, text=True, check=True)
+    assert result.stdout.startswith("judder, version ")

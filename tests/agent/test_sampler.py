@@ -1,0 +1,120 @@
+"""The sampler thread on the real driver and the simulated chip, in accelerated time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from agent.ring_buffer import RingBuffer
+from agent.sampler import Sampler, SensorState
+from agent.watchdog import Watchdog
+from firmware_bridge.accelerometer import Accelerometer, open_accelerometer, simulate
+from firmware_bridge.clock import SimulatedClock
+from firmware_bridge.errors import BusError
+from firmware_bridge.signals import LorenzAttractor
+from firmware_bridge.simulated_bus import SimulatedBus
+
+ADDRESS = 0x53
+
+
+class Bench:
+    """A simulated sensor, its bus, and a sampler that is running."""
+
+    def __init__(self) -> None:
+        self.clock = SimulatedClock()
+        self.bus = SimulatedBus("sim:test", self.clock)
+        self.bus.attach(ADDRESS, simulate("adxl345", self.clock, LorenzAttractor.healthy()))
+        self.ring = RingBuffer(1 << 16, 3)
+        self.opened = 0
+        watchdog = Watchdog(lambda state: None, self.clock)
+        self.sampler = Sampler("bench", self.open, self.ring, self.clock, watchdog)
+
+    @contextmanager
+    def open(self) -> Iterator[Accelerometer]:
+        self.opened += 1
+        with open_accelerometer(
+            "adxl345", self.bus, self.clock, address=None, rate_hz=800.0, range_g=16.0
+        ) as sensor:
+            yield sensor
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that another thread does; the limit is for a failing test only."""
+    deadline = time.monotonic() + 20.0
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.001)
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    bench = Bench()
+    bench.sampler.start()
+    yield bench
+    assert bench.sampler.stop(5.0)
+
+
+def test_samples_arrive_and_are_counted(bench: Bench) -> None:
+    until(lambda: bench.ring.total > 5000)
+    status = bench.sampler.status()
+    assert (status.state, status.error, status.samples_lost) == (SensorState.SAMPLING, None, 0)
+    assert status.samples > 4000
+    assert status.info is not None
+    assert status.info.simulated
+    window = bench.ring.copy(bench.ring.oldest(), 64)
+    assert window is not None
+    assert np.ptp(window.samples[:, 2]) > 0
+
+
+def test_a_sensor_that_is_unplugged_is_told_and_comes_back(bench: Bench) -> None:
+    until(lambda: bench.ring.total > 100)
+    bench.bus.unplug()
+    until(lambda: bench.sampler.status().state is SensorState.FAILED)
+    told = bench.sampler.status().error
+    assert told is not None
+    assert "sim:test" in told
+    assert "0x53" in told
+    lost_at = bench.ring.total
+    bench.bus.plug()
+    until(lambda: bench.ring.total > lost_at + 100)
+    status = bench.sampler.status()
+    assert (status.state, status.error) == (SensorState.SAMPLING, None)
+    assert status.reopened >= 1
+    assert bench.opened == status.reopened + 1
+    assert bench.ring.gap_inside(lost_at - 10, lost_at + 10) == lost_at
+
+
+def test_one_failed_transfer_does_not_end_it(bench: Bench) -> None:
+    until(lambda: bench.ring.total > 100)
+    bench.bus.fail_next(1)
+    until(lambda: bench.sampler.status().reopened == 1)
+    total = bench.ring.total
+    until(lambda: bench.ring.total > total + 100)
+
+
+def test_a_sensor_that_is_absent_at_the_start_is_waited_for() -> None:
+    bench = Bench()
+    bench.bus.unplug()
+    bench.sampler.start()
+    until(lambda: bench.sampler.status().reopened >= 3)
+    assert bench.sampler.status().state is SensorState.FAILED
+    bench.bus.plug()
+    until(lambda: bench.ring.total > 0)
+    assert bench.sampler.stop(5.0)
+
+
+def test_the_driver_is_released_when_the_sampler_stops() -> None:
+    bench = Bench()
+    bench.sampler.start()
+    until(lambda: bench.ring.total > 0)
+    assert bench.sampler.stop(5.0)
+    total = bench.ring.total
+    time.sleep(0.02)
+    assert bench.ring.total == total
+    bench.bus.unplug()
+    with pytest.raises(BusError):
+        bench.bus.read(ADDRESS, 0x00, 1)

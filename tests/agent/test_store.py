@@ -1,0 +1,311 @@
+"""The alert store: life cycles, acknowledgement, and files that are not as they should be."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from agent.alarm import Change
+from agent.alert import AlertEvent
+from agent.errors import StoreError
+from agent.inference.scoring import Level
+from agent.messages import GatewayName, alert_message
+from agent.store import AlertStore
+
+MakeEvent = Callable[..., AlertEvent]
+GATEWAY = GatewayName("plant", "gateway")
+NOW = datetime(2026, 3, 1, 13, tzinfo=UTC)
+NOBODY = 65534
+
+
+def life_of_an_alert(make_event: MakeEvent) -> list[AlertEvent]:
+    return [
+        make_event(1, change=Change.RAISED, level=Level.WARNING, score=4.0),
+        make_event(2, change=Change.ESCALATED, level=Level.ALARM, score=9.0),
+        make_event(3, change=Change.CLEARED, level=Level.ALARM, score=1.0),
+    ]
+
+
+def record_all(store: AlertStore, events: list[AlertEvent]) -> None:
+    for event in events:
+        store.record(event, alert_message(event, GATEWAY))
+
+
+def test_the_life_of_an_alert(store: AlertStore, make_event: MakeEvent) -> None:
+    raised, escalated, cleared = life_of_an_alert(make_event)
+    record_all(store, [raised])
+    record = store.open_alert("motor")
+    assert record is not None
+    assert (record.active, record.level, record.raised_at) == (True, Level.WARNING, raised.at)
+    assert record.last_event == raised
+
+    record_all(store, [escalated])
+    record = store.open_alert("motor")
+    assert record is not None
+    assert (record.level, record.escalated_at, record.cleared_at) == (Level.ALARM, escalated.at, None)
+
+    record_all(store, [cleared])
+    assert store.open_alert("motor") is None
+    (record,) = store.alerts()
+    assert not record.active
+    assert (record.raised_at, record.escalated_at, record.cleared_at) == (raised.at, escalated.at, cleared.at)
+    assert (record.level, record.score) == (Level.ALARM, 9.0)
+    assert record.last_event == cleared
+    assert record.acknowledged_at is None
+
+
+def test_alerts_come_newest_first(store: AlertStore, make_event: MakeEvent) -> None:
+    record_all(store, [make_event(n, alert=n) for n in range(1, 6)])
+    record_all(store, [make_event(6, alert=2, change=Change.CLEARED)])
+    assert [record.alert_id[-1] for record in store.alerts()] == ["5", "4", "3", "2", "1"]
+    assert [record.alert_id[-1] for record in store.alerts(limit=2)] == ["5", "4"]
+    assert [record.alert_id[-1] for record in store.alerts(active_only=True)] == ["5", "4", "3", "1"]
+
+
+def test_an_open_alert_belongs_to_its_sensor(store: AlertStore, make_event: MakeEvent) -> None:
+    record_all(store, [make_event(1, alert=1, sensor="pump"), make_event(2, alert=2, sensor="fan")])
+    fan = store.open_alert("fan")
+    assert fan is not None
+    assert fan.alert_id.endswith("2")
+    assert store.open_alert("motor") is None
+
+
+def test_an_alert_goes_on_in_a_new_store_after_the_old_one_was_lost(
+    store: AlertStore, make_event: MakeEvent
+) -> None:
+    escalated = make_event(2, change=Change.ESCALATED, level=Level.ALARM)
+    record_all(store, [escalated])
+    (record,) = store.alerts()
+    assert (record.raised_at, record.escalated_at) == (escalated.at, escalated.at)
+
+
+def test_an_event_is_stored_once(store: AlertStore, make_event: MakeEvent) -> None:
+    event = make_event(1)
+    record_all(store, [event, event])
+    assert len(store.alerts()) == 1
+    assert store.outbox.depth() == 1
+
+
+def test_delivered_when_every_message_is_confirmed(store: AlertStore, make_event: MakeEvent) -> None:
+    record_all(store, life_of_an_alert(make_event))
+    first, second, third = store.outbox.next(10)
+    store.outbox.confirm([first, second], NOW)
+    assert not store.alerts()[0].delivered
+    store.outbox.confirm([third], NOW)
+    assert store.alerts()[0].delivered
+    assert store.outbox.depth() == 0
+
+
+def test_without_an_uplink_nothing_waits(store: AlertStore, make_event: MakeEvent) -> None:
+    store.record(make_event(1), None)
+    assert store.outbox.depth() == 0
+    assert not store.outbox.waiting.is_set()
+    assert not store.alerts()[0].delivered
+
+
+def test_an_event_and_its_message_are_stored_together_or_not_at_all(
+    store: AlertStore, make_event: MakeEvent
+) -> None:
+    event = make_event(1)
+    taken = alert_message(event, GATEWAY)
+    store.outbox.put(taken)  # the same message id: the second insertion of the transaction fails
+    with pytest.raises(StoreError, match="UNIQUE"):
+        store.record(event, taken)
+    assert store.alerts() == []
+    assert store.outbox.depth() == 1
+
+
+def test_acknowledge_by_the_beginning_of_the_id(store: AlertStore, make_event: MakeEvent) -> None:
+    record_all(store, [make_event(1, alert=0x10), make_event(2, alert=0x20)])
+    record = store.acknowledge("0199C000-aaaa-7000-8000-00000000002", "ada", NOW)
+    assert record.alert_id == "0199c000-aaaa-7000-8000-000000000020"
+    assert (record.acknowledged_by, record.acknowledged_at) == ("ada", NOW)
+    again = store.acknowledge(record.alert_id, "bob", NOW + timedelta(hours=1))
+    assert (again.acknowledged_by, again.acknowledged_at) == ("ada", NOW)
+
+
+@pytest.mark.parametrize(
+    ("beginning", "message"),
+    [
+        ("0199c000-aaaa", "more than one alert begins with '0199c000-aaaa'"),
+        ("ffff", "no alert 'ffff'; 'judder alerts' lists them"),
+        ("%", "no alert '%'"),
+        ("", "no alert ''"),
+    ],
+)
+def test_acknowledge_names_the_id_that_does_not_fit(
+    store: AlertStore, make_event: MakeEvent, beginning: str, message: str
+) -> None:
+    record_all(store, [make_event(1, alert=1), make_event(2, alert=2)])
+    with pytest.raises(StoreError, match=message):
+        store.acknowledge(beginning, "ada", NOW)
+    assert all(record.acknowledged_at is None for record in store.alerts())
+
+
+def test_all_is_there_after_a_restart(tmp_path: Path, make_event: MakeEvent) -> None:
+    path = tmp_path / "judder.db"
+    with AlertStore(path) as first:
+        record_all(first, [make_event(1)])
+    with AlertStore(path) as second:
+        assert second.open_alert("motor") is not None
+        assert second.outbox.depth() == 1
+
+
+def test_commits_are_synced_to_the_disk(tmp_path: Path) -> None:
+    with AlertStore(tmp_path / "judder.db") as store, store._database.reading() as connection:
+        full = 2  # https://sqlite.org/pragma.html#pragma_synchronous
+        assert connection.execute("PRAGMA synchronous").fetchone() == (full,)
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_threads_share_a_store(store: AlertStore, make_event: MakeEvent) -> None:
+    def work(sensor: int) -> None:
+        record_all(store, [make_event(100 * sensor + n, alert=100 * sensor + n) for n in range(20)])
+
+    threads = [threading.Thread(target=work, args=(sensor,)) for sensor in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(store.alerts(limit=1000)) == 80
+    assert store.outbox.depth() == 80
+
+
+def test_a_closed_store_says_so(store: AlertStore) -> None:
+    store.close()
+    store.close()
+    with pytest.raises(StoreError, match="the alert store is closed"):
+        store.alerts()
+
+
+def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "judder.db"
+    AlertStore(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    for opened in (AlertStore, AlertStore.read_only, lambda path: AlertStore.open(path, NOW)):
+        with pytest.raises(
+            StoreError, match=r"judder\.db: written by a newer judder \(schema 99, .* knows 1\)"
+        ):
+            opened(path)
+    assert [file.name for file in tmp_path.iterdir()] == ["judder.db"]
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"absent/judder\.db: .*check that the folder exists"):
+        AlertStore(tmp_path / "absent" / "judder.db")
+
+
+def damage_header(path: Path) -> None:
+    path.write_bytes(b"This is no database at all." * 100)
+
+
+def damage_page(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[4096 : 4096 * 3] = b"\xa5" * 8192
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [damage_header, damage_page])
+def test_a_damaged_store_is_kept_aside(
+    tmp_path: Path,
+    make_event: MakeEvent,
+    caplog: pytest.LogCaptureFixture,
+    damage: Callable[[Path], None],
+) -> None:
+    path = tmp_path / "judder.db"
+    with AlertStore(path) as store:
+        record_all(store, [make_event(1)])
+    damage(path)
+    content = path.read_bytes()
+    with caplog.at_level(logging.ERROR), AlertStore.open(path, NOW) as store:
+        assert store.alerts() == []
+        record_all(store, [make_event(2)])
+    aside = tmp_path / "judder.db.corrupt-20260301T130000.000000Z"
+    assert aside.read_bytes() == content
+    assert "judder.db is damaged" in caplog.text
+    assert aside.name in caplog.text
+    with AlertStore.open(path, NOW) as store:
+        assert len(store.alerts()) == 1
+
+
+def test_a_store_without_damage_is_opened_as_it_is(tmp_path: Path, make_event: MakeEvent) -> None:
+    path = tmp_path / "judder.db"
+    with AlertStore.open(path, NOW) as store:
+        record_all(store, [make_event(1)])
+    with AlertStore.open(path, NOW) as store:
+        assert len(store.alerts()) == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["judder.db"]
+
+
+def test_read_only_beside_a_daemon(store: AlertStore, make_event: MakeEvent) -> None:
+    record_all(store, [make_event(1)])
+    with AlertStore.read_only(store.path) as reader:
+        assert len(reader.alerts()) == 1
+        record_all(store, [make_event(2, alert=2)])
+        assert len(reader.alerts()) == 2
+        with pytest.raises(StoreError, match="readonly"):
+            reader.acknowledge(reader.alerts()[0].alert_id, "ada", NOW)
+
+
+def test_read_only_needs_a_store(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"no alert store yet; start judder"):
+        AlertStore.read_only(tmp_path / "judder.db")
+    (tmp_path / "empty.db").touch()
+    with pytest.raises(StoreError, match="is not an alert store"):
+        AlertStore.read_only(tmp_path / "empty.db")
+    assert [file.name for file in tmp_path.iterdir()] == ["empty.db"]
+
+
+@pytest.fixture
+def public_folder() -> Iterator[Path]:
+    """Yield a folder that everybody may read and only its owner may write."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize("running", [False, True])
+def test_read_only_for_who_may_not_write(public_folder: Path, make_event: MakeEvent, running: bool) -> None:
+    store = AlertStore(public_folder / "judder.db")
+    record_all(store, [make_event(1)])
+    if not running:
+        store.close()
+    os.seteuid(NOBODY)
+    try:
+        with AlertStore.read_only(store.path) as reader:
+            found = reader.alerts()
+    finally:
+        os.seteuid(0)
+    assert len(found) == 1
+    store.close()
+
+
+def test_a_full_disk_is_told_and_nothing_is_half_written(store: AlertStore, make_event: MakeEvent) -> None:
+    record_all(store, [make_event(1)])
+    with store._database.reading() as connection:
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StoreError, match="full; free space on the disk"):
+        record_all(store, [make_event(n, alert=n) for n in range(2, 200)])
+    stored = len(store.alerts(limit=1000))
+    assert stored == store.outbox.depth()
+    assert 1 <= stored < 199
+
+
+def test_an_unreadable_event_names_its_alert(store: AlertStore, make_event: MakeEvent) -> None:
+    store.record(make_event(1), None)
+    with store._database.transaction() as connection:
+        connection.execute("UPDATE event SET document = '{}'")
+    with pytest.raises(StoreError, match="alert 0199c000-aaaa-7000-8000-000000000000: not an alert event"):
+        store.alerts()

@@ -1,0 +1,65 @@
+"""A gateway in miniature, to be killed: raises alerts as fast as the disk takes them, and forwards them.
+
+Usage: raise_alerts.py DATABASE PORT COUNT
+
+Prints each event's id when it is stored, and ``sent`` when nothing waits any more; then waits for the end.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from agent.alarm import Change
+from agent.alert import AlertEvent
+from agent.inference.scoring import Level
+from agent.messages import GatewayName, alert_message
+from agent.mqtt import MqttUplink
+from agent.store import AlertStore
+from agent.uplink import Backoff, BrokerSettings, Forwarder
+from agent.uuid7 import uuid7
+from agent.watchdog import Watchdog, sd_notify
+from firmware_bridge.clock import SystemClock
+
+GATEWAY = GatewayName("plant", "gateway")
+
+
+def main(database: str, port: str, count: str) -> None:
+    clock = SystemClock()
+    store = AlertStore.open(Path(database), clock.utc())
+    settings = BrokerSettings(host="127.0.0.1", port=int(port), client_id="gateway")
+    uplink = MqttUplink(settings, GATEWAY, clock, version="0.1.0", simulated=True)
+    watchdog = Watchdog(sd_notify, clock)
+    forwarder = Forwarder(store.outbox, uplink, clock, watchdog, Backoff("gateway", 0.05, 0.2))
+    forwarder.start()
+    for _ in range(int(count)):
+        now = clock.utc()
+        event_id, alert_id = str(uuid7(now)), str(uuid7(now))
+        event = AlertEvent(
+            event_id,
+            alert_id,
+            "motor",
+            Change.RAISED,
+            Level.ALARM,
+            now,
+            9.0,
+            6.0,
+            "level",
+            (),
+            (),
+            "pump-1",
+            True,
+        )
+        store.record(event, alert_message(event, GATEWAY))
+        sys.stdout.write(f"{event_id}\n")
+        sys.stdout.flush()
+    while store.outbox.depth() > 0:
+        time.sleep(0.01)
+    sys.stdout.write("sent\n")
+    sys.stdout.flush()
+    time.sleep(60)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,197 @@
+"""The whole daemon as a process: simulated sensor, real driver, real broker, real signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Broker, Subscriber
+
+DEADLINE_S = 30.0
+
+CONFIG = """
+state_dir = "."
+runtime_dir = "."
+[gateway]
+site = "plant-1"
+name = "gw-3"
+[sensors.press]
+bus = "sim:press"
+rate_hz = 800
+bundle = "easy-1.judder"
+[sensors.press.signal]
+kind = "rotor"
+severity_g = 40.0
+fault_at_s = 1.0
+growth_s = 0.0
+harmonics_g = [[1.4142, 1.4142, 1.4142]]
+load_variation = 0.0
+[telemetry]
+score_interval_s = 0.5
+health_interval_s = 0.5
+[uplink]
+host = "127.0.0.1"
+port = {port}
+"""
+
+
+def wait_until(condition: Callable[[], bool], what: str = "it did not happen") -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+
+
+class Gateway:
+    """A folder with a configuration, and the daemon that runs on it."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder = folder
+        self.config = folder / "judder.toml"
+        self.config.write_text(CONFIG.format(port=port), encoding="ascii")
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self, **environment: str) -> None:
+        """Start the daemon; returns when it answers."""
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "agent.cli", "run", "--config", str(self.config)],
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | environment,
+        )
+        wait_until(lambda: self.judder("status").returncode == 0, "the daemon does not answer")
+
+    def judder(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "agent.cli", *arguments, "--config", str(self.config)]
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=DEADLINE_S)
+
+    def json(self, *arguments: str) -> Any:
+        return json.loads(self.judder(*arguments, "--json").stdout)
+
+    def alerts(self) -> list[dict[str, Any]]:
+        return list(self.json("alerts"))
+
+    def end(self, number: signal.Signals) -> tuple[int, str]:
+        """Send a signal; return the exit code and what the daemon had logged."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        _, log = self.process.communicate(timeout=DEADLINE_S)
+        return self.process.returncode, log
+
+
+@pytest.fixture
+def start_gateway(tmp_path: Path, make_bundle: Callable[..., Path]) -> Iterator[Callable[[int], Gateway]]:
+    gateways: list[Gateway] = []
+
+    def start(port: int) -> Gateway:
+        make_bundle()
+        gateways.append(Gateway(tmp_path, port))
+        gateways[-1].start()
+        return gateways[-1]
+
+    yield start
+    for gateway in gateways:
+        if gateway.process is not None and gateway.process.poll() is None:
+            gateway.process.kill()
+            gateway.process.communicate()
+
+
+def test_from_the_bus_to_the_broker(
+    start_gateway: Callable[[int], Gateway], broker: Broker, subscriber: Subscriber
+) -> None:
+    gateway = start_gateway(broker.port)
+    wait_until(lambda: bool(subscriber.ids("alert")), "no alert arrived")
+    wait_until(lambda: bool(subscriber.ids("score") and subscriber.ids("health")), "no telemetry arrived")
+    subscriber.assert_valid()
+    alert = subscriber.payloads("alert")[0]
+    assert (alert["site"], alert["gateway"], alert["sensor"]) == ("plant-1", "gw-3", "press")
+    assert (alert["change"], alert["level"], alert["simulated"]) == ("raised", "alarm", True)
+    (stored,) = gateway.alerts()
+    assert stored["alert_id"] == alert["alert_id"]
+    wait_until(lambda: gateway.alerts()[0]["delivered"], "the alert is not marked as delivered")
+    health = subscriber.payloads("health")[-1]
+    assert (health["samples_lost"], health["windows_bad"], health["sensor_state"]) == (0, 0, "sampling")
+
+    status = gateway.json("status")
+    assert status["uplink"]["connected"]
+    assert status["sensors"][0]["alert_id"] == alert["alert_id"]
+    assert "ALARM" in gateway.judder("status").stdout
+
+    acknowledged = gateway.judder("acknowledge", alert["alert_id"][:13], "--by", "the night shift")
+    assert acknowledged.returncode == 0, acknowledged.stderr
+    assert gateway.alerts()[0]["acknowledged_by"] == "the night shift"
+    assert gateway.judder("acknowledge", "ffff").returncode == 1
+
+    code, log = gateway.end(signal.SIGTERM)
+    assert code == 0
+    assert "did not stop" not in log
+    wait_until(lambda: subscriber.payloads("status")[-1]["status"] == "stopped")
+    assert gateway.judder("status").returncode == 1
+    assert gateway.alerts()[0]["level"] == "alarm"
+
+
+def test_an_alert_outlives_a_kill_before_it_was_sent(
+    start_gateway: Callable[[int], Gateway], broker: Broker, subscriber: Subscriber
+) -> None:
+    broker.kill()
+    gateway = start_gateway(broker.port)
+    wait_until(lambda: gateway.judder("alerts").stdout != "no alerts\n", "no alert was raised")
+    (before,) = gateway.alerts()
+    assert not before["delivered"]
+    assert not gateway.json("status")["uplink"]["connected"]
+    gateway.end(signal.SIGKILL)
+
+    broker.start()
+    gateway.start()
+    wait_until(lambda: bool(subscriber.ids("alert")), "the alert was lost")
+    first = subscriber.payloads("alert")[0]
+    assert (first["alert_id"], first["change"]) == (before["alert_id"], "raised")
+    # The alert that was open goes on under its id: the machine was broken before the kill and after it.
+    assert {payload["alert_id"] for payload in subscriber.payloads("alert")} == {before["alert_id"]}
+
+
+def test_the_broker_comes_back_while_alerts_wait(
+    start_gateway: Callable[[int], Gateway], broker: Broker, subscriber: Subscriber
+) -> None:
+    gateway = start_gateway(broker.port)
+    wait_until(lambda: bool(gateway.json("status")["uplink"]["connected"]))
+    broker.kill()
+    wait_until(lambda: bool(gateway.alerts()), "no alert was raised without a broker")
+    wait_until(lambda: not gateway.json("status")["uplink"]["connected"])
+    broker.start()
+    wait_until(lambda: bool(subscriber.ids("alert")), "the alert was not delivered later")
+    assert gateway.json("status")["outbox"]["dropped"] == 0
+
+
+def test_a_second_daemon_is_refused(start_gateway: Callable[[int], Gateway], broker: Broker) -> None:
+    gateway = start_gateway(broker.port)
+    second = gateway.judder("run")
+    assert second.returncode == 1
+    assert "already running" in second.stderr
+    assert gateway.judder("status").returncode == 0
+
+
+def test_systemd_is_told(tmp_path: Path, make_bundle: Callable[..., Path], broker: Broker) -> None:
+    make_bundle()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
+        notified.bind(str(tmp_path / "notify.sock"))
+        notified.settimeout(DEADLINE_S)
+        gateway = Gateway(tmp_path, broker.port)
+        gateway.start(NOTIFY_SOCKET=str(tmp_path / "notify.sock"), WATCHDOG_USEC="400000")
+        assert notified.recv(100) == b"READY=1"
+        assert [notified.recv(100) for _ in range(3)] == [b"WATCHDOG=1"] * 3
+        assert gateway.end(signal.SIGTERM)[0] == 0
+        last = b""
+        while last != b"STOPPING=1":
+            last = notified.recv(100)

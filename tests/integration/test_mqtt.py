@@ -1,0 +1,556 @@
+"""The uplink against a real broker: delivery, presence, failures on both sides, refusals, TLS."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from agent.alarm import Change
+from agent.alert import AlertEvent
+from agent.errors import UplinkError
+from agent.inference.features import AxisStatistics, Contribution
+from agent.inference.scoring import Level
+from agent.messages import (
+    GatewayName,
+    Health,
+    Message,
+    ScoreSummary,
+    alert_message,
+    health_message,
+    score_message,
+)
+from agent.mqtt import MqttUplink
+from agent.store import AlertStore
+from agent.uplink import Backoff, BrokerSettings, Forwarder, TlsSettings
+from agent.uuid7 import uuid7
+from agent.watchdog import Watchdog, sd_notify
+from firmware_bridge.clock import SystemClock
+
+if TYPE_CHECKING:
+    from conftest import Broker, Subscriber
+
+GATEWAY = GatewayName("plant", "gateway")
+TIMEOUT_S = 10.0
+DEADLINE_S = 30.0
+SCRIPT = Path(__file__).with_name("raise_alerts.py")
+
+
+def wait_until(condition: Callable[[], bool], what: str = "it did not happen") -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.01)
+
+
+def settings(port: int) -> BrokerSettings:
+    return BrokerSettings(host="127.0.0.1", port=port, client_id="gateway")
+
+
+def uplink_to(broker: BrokerSettings, *, simulated: bool = False) -> MqttUplink:
+    return MqttUplink(broker, GATEWAY, SystemClock(), version="0.1.0", simulated=simulated)
+
+
+def is_connected(uplink: MqttUplink) -> bool:
+    try:
+        uplink.check()
+    except UplinkError:
+        return False
+    return True
+
+
+def alert_event() -> AlertEvent:
+    now = datetime.now(UTC)
+    return AlertEvent(
+        event_id=str(uuid7(now)),
+        alert_id=str(uuid7(now)),
+        sensor="motor",
+        change=Change.RAISED,
+        level=Level.WARNING,
+        at=now,
+        score=4.25,
+        threshold=3.5,
+        part="spectrum",
+        statistics=(AxisStatistics("x", 0.5, 1.5, 3.0, 2.9),),
+        contributions=(Contribution("x 118-143 Hz", 0.75),),
+        model="pump-1.0.0",
+        simulated=False,
+    )
+
+
+def alert() -> Message:
+    return alert_message(alert_event(), GATEWAY)
+
+
+def score() -> Message:
+    now = datetime.now(UTC)
+    summary = ScoreSummary("motor", now - timedelta(minutes=1), now, 60, 2.5, 0.1, Level.NORMAL, False)
+    return score_message(summary, GATEWAY)
+
+
+def health() -> Message:
+    return health_message(
+        Health("motor", datetime.now(UTC), "sampling", 800.0, 1, 0, 1, 0, 0, 0, False), GATEWAY
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[AlertStore]:
+    with AlertStore(tmp_path / "judder.db") as opened:
+        yield opened
+
+
+@contextmanager
+def forwarding(store: AlertStore, broker: BrokerSettings) -> Iterator[Forwarder]:
+    """Run a forwarder with short waits."""
+    clock = SystemClock()
+    backoff = Backoff("gateway", first_s=0.05, longest_s=0.2)
+    forwarder = Forwarder(store.outbox, uplink_to(broker), clock, Watchdog(sd_notify, clock), backoff)
+    forwarder.start()
+    try:
+        yield forwarder
+    finally:
+        assert forwarder.stop()
+
+
+def test_every_kind_arrives_once_confirmed(broker: Broker, subscriber: Subscriber) -> None:
+    sent = [alert(), score(), health()]
+    uplink = uplink_to(settings(broker.port))
+    uplink.connect(TIMEOUT_S)
+    for message in sent:
+        uplink.publish(message, TIMEOUT_S)
+    uplink.close()
+    wait_until(lambda: len(subscriber.messages) == 5)
+    assert [message.qos for message in subscriber.messages] == [1] * 5
+    assert [(message.topic, message.payload) for message in subscriber.messages[1:4]] == [
+        (message.topic, message.payload) for message in sent
+    ]
+    subscriber.assert_valid()
+
+
+def test_the_outbox_is_emptied_in_order(broker: Broker, subscriber: Subscriber, store: AlertStore) -> None:
+    scores = [score() for _ in range(100)]
+    for message in scores:
+        store.outbox.put(message)
+    event = alert_event()
+    store.record(event, alert_message(event, GATEWAY))
+    with forwarding(store, settings(broker.port)) as forwarder:
+        wait_until(lambda: store.outbox.depth() == 0)
+        assert forwarder.status.published == 101
+    wait_until(lambda: len(subscriber.payloads("score")) == 100)
+    assert subscriber.ids("alert") == [event.event_id]
+    assert subscriber.ids("score") == [message.message_id for message in scores]
+    kinds = [message.topic.rpartition("/")[2] for message in subscriber.messages]
+    assert kinds == ["status", "alert", *["score"] * 100, "status"]
+    assert store.alerts()[0].delivered
+
+
+def test_the_status_is_retained(broker: Broker, retained_status: Callable[[], str]) -> None:
+    uplink = uplink_to(settings(broker.port), simulated=True)
+    uplink.connect(TIMEOUT_S)
+    assert retained_status() == "online"
+    uplink.close()
+    assert retained_status() == "stopped"
+    uplink.connect(TIMEOUT_S)
+    assert retained_status() == "online"
+    uplink.close()
+    uplink.close()
+
+
+def test_the_broker_tells_when_a_gateway_is_killed(
+    broker: Broker, subscriber: Subscriber, retained_status: Callable[[], str], tmp_path: Path
+) -> None:
+    with gateway_process(tmp_path / "judder.db", broker, count=1) as gateway:
+        wait_until(lambda: len(subscriber.payloads("alert")) == 1)
+        gateway.kill()
+    wait_until(lambda: len(subscriber.payloads("status")) == 2)
+    online, offline = subscriber.payloads("status")
+    assert (online["status"], offline["status"]) == ("online", "offline")
+    assert offline["at"] <= online["at"]
+    assert retained_status() == "offline"
+    subscriber.assert_valid()
+
+
+def test_a_broker_that_is_killed_and_comes_back(
+    broker: Broker, subscriber: Subscriber, store: AlertStore
+) -> None:
+    wait_until(lambda: (broker.folder / "mosquitto.db").exists(), "the subscription is not saved")
+    sent: list[str] = []
+    with forwarding(store, settings(broker.port)) as forwarder:
+        for _ in range(2):
+            for _ in range(50):
+                event = alert_event()
+                store.record(event, alert_message(event, GATEWAY))
+                sent.append(event.event_id)
+            wait_until(lambda: len(subscriber.payloads("alert")) >= len(sent) - 40)
+            broker.kill()
+            for _ in range(20):
+                event = alert_event()
+                store.record(event, alert_message(event, GATEWAY))
+                sent.append(event.event_id)
+            wait_until(lambda: not forwarder.status.connected)
+            broker.start()
+        wait_until(lambda: store.outbox.depth() == 0)
+        assert forwarder.status.reconnects == 2
+        assert forwarder.status.last_error is not None
+    wait_until(lambda: len(subscriber.payloads("alert")) == len(sent), "an alert is lost")
+    assert subscriber.ids("alert") == sent
+    assert all(record.delivered for record in store.alerts(limit=1000))
+    subscriber.assert_valid()
+
+
+@contextmanager
+def gateway_process(database: Path, broker: Broker, count: int) -> Iterator[subprocess.Popen[str]]:
+    """Run ``raise_alerts.py``; kill it at the end."""
+    command = [sys.executable, str(SCRIPT), str(database), str(broker.port), str(count)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_gateway_that_is_killed_again_and_again_loses_nothing(
+    broker: Broker, subscriber: Subscriber, tmp_path: Path
+) -> None:
+    moments = random.Random(7)
+    database = tmp_path / "judder.db"
+    stored: list[str] = []
+    for _ in range(6):
+        with gateway_process(database, broker, count=1000) as gateway:
+            assert gateway.stdout is not None
+            for _ in range(moments.randint(1, 60)):
+                stored.append(gateway.stdout.readline().strip())
+            time.sleep(moments.uniform(0, 0.02))
+            gateway.kill()
+            stored += gateway.stdout.read().split()
+    with gateway_process(database, broker, count=0) as gateway:
+        assert gateway.stdout is not None
+        assert gateway.stdout.readline().strip() == "sent"
+    with AlertStore.read_only(database) as store:
+        records = store.alerts(limit=10_000)
+    in_store = [record.last_event.event_id for record in reversed(records)]
+    assert set(stored) <= set(in_store)
+    assert all(record.delivered for record in records)
+    wait_until(lambda: len(subscriber.payloads("alert")) == len(in_store), "an alert is lost")
+    assert sorted(subscriber.ids("alert")) == sorted(in_store)
+    assert [event_id for event_id in subscriber.ids("alert") if event_id in set(stored)] == stored
+    subscriber.assert_valid()
+
+
+def test_a_broker_that_refuses_the_connection() -> None:
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))  # bound, but it does not listen
+        port = reserved.getsockname()[1]
+        with pytest.raises(
+            UplinkError, match=rf"^127\.0\.0\.1:{port}: connection refused; check that the broker runs"
+        ):
+            uplink_to(settings(port)).connect(TIMEOUT_S)
+
+
+def test_a_broker_whose_name_is_unknown() -> None:
+    with pytest.raises(UplinkError, match=r"^broker\.invalid:1883: name not found; check host"):
+        uplink_to(BrokerSettings(host="broker.invalid")).connect(TIMEOUT_S)
+
+
+def test_a_broker_that_does_not_answer() -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        uplink = uplink_to(settings(silent.getsockname()[1]))
+        with pytest.raises(UplinkError, match=r"no answer within 0\.2 s"):
+            uplink.connect(0.2)
+        assert not is_connected(uplink)
+
+
+def test_publishing_without_a_connection() -> None:
+    uplink = uplink_to(settings(1))
+    uplink.close()
+    assert not is_connected(uplink)
+    with pytest.raises(UplinkError, match="not connected"):
+        uplink.publish(alert(), TIMEOUT_S)
+
+
+def test_a_connection_that_breaks_while_a_message_waits_for_its_confirmation(broker: Broker) -> None:
+    uplink = uplink_to(settings(broker.port))
+    uplink.connect(TIMEOUT_S)
+    broker.kill()
+    with pytest.raises(UplinkError, match="the connection was closed"):
+        uplink.publish(alert(), TIMEOUT_S)
+    assert not is_connected(uplink)
+    uplink.close()
+
+
+@pytest.fixture
+def guarded_broker(start_broker: Callable[..., Broker], tmp_path: Path) -> Broker:
+    """Return a broker that lets in ``gateway`` with the password ``right``, to tell alerts and status."""
+    passwords, rules = tmp_path / "passwords", tmp_path / "rules"
+    subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, "gateway", "right"], check=True)
+    rules.write_text(
+        "user gateway\n"
+        "topic write judder/v1/plant/gateway/motor/alert\n"
+        "topic write judder/v1/plant/gateway/status\n"
+    )
+    return start_broker("allow_anonymous false", f"password_file {passwords}", f"acl_file {rules}")
+
+
+def with_password(broker: Broker, tmp_path: Path, password: str) -> BrokerSettings:
+    file = tmp_path / "password"
+    file.write_text(f"{password}\n")
+    return replace(settings(broker.port), username="gateway", password_file=file)
+
+
+def test_the_right_password(guarded_broker: Broker, tmp_path: Path) -> None:
+    uplink = uplink_to(with_password(guarded_broker, tmp_path, "right"))
+    uplink.connect(TIMEOUT_S)
+    uplink.publish(alert(), TIMEOUT_S)
+    uplink.close()
+
+
+def test_the_wrong_password(guarded_broker: Broker, tmp_path: Path) -> None:
+    uplink = uplink_to(with_password(guarded_broker, tmp_path, "wrong"))
+    expected = r"the broker refuses the connection: (not authorized|bad user name or password); \w+"
+    with pytest.raises(UplinkError, match=expected) as caught:
+        uplink.connect(TIMEOUT_S)
+    assert "wrong" not in str(caught.value)
+    assert not is_connected(uplink)
+
+
+def test_a_password_file_that_cannot_be_read(broker: Broker, tmp_path: Path) -> None:
+    broken = replace(settings(broker.port), username="gateway", password_file=tmp_path / "absent")
+    with pytest.raises(UplinkError, match=r"password file .*/absent: No such file or directory; check"):
+        uplink_to(broken).connect(TIMEOUT_S)
+
+
+def test_a_topic_that_the_broker_does_not_allow(guarded_broker: Broker, tmp_path: Path) -> None:
+    uplink = uplink_to(with_password(guarded_broker, tmp_path, "right"))
+    uplink.connect(TIMEOUT_S)
+    with pytest.raises(
+        UplinkError, match="refuses a message to judder/v1/plant/gateway/motor/score: not authorized"
+    ):
+        uplink.publish(score(), TIMEOUT_S)
+    assert not is_connected(uplink)
+
+
+def test_two_gateways_with_one_client_id(broker: Broker) -> None:
+    first, second = uplink_to(settings(broker.port)), uplink_to(settings(broker.port))
+    first.connect(TIMEOUT_S)
+    second.connect(TIMEOUT_S)
+    wait_until(lambda: not is_connected(first))
+    with pytest.raises(UplinkError, match=r"the connection was closed; .* the same client_id"):
+        first.publish(alert(), TIMEOUT_S)
+    second.close()
+
+
+# Packets of MQTT 5: sections 3.2, 3.4 and 3.14.
+CONNACK, PUBACK_1, TAKEN_OVER = bytes([0x20, 3, 0, 0, 0]), bytes([0x40, 2, 0, 1]), bytes([0xE0, 2, 0x8E, 0])
+
+
+@contextmanager
+def answering(*packets: bytes) -> Iterator[int]:
+    """Yield the port of a peer that answers what comes with one packet after the other, then with silence."""
+
+    def serve(listener: socket.socket) -> None:
+        client, _ = listener.accept()
+        with client:
+            for packet in packets:
+                client.recv(65536)
+                client.sendall(packet)
+            while client.recv(65536):
+                pass
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join(TIMEOUT_S)
+        assert not thread.is_alive()
+
+
+def test_a_broker_that_says_why_it_ends_the_connection() -> None:
+    with answering(CONNACK, TAKEN_OVER) as port:
+        uplink = uplink_to(settings(port))
+        with pytest.raises(UplinkError, match="session taken over; another client has the same client_id"):
+            uplink.connect(TIMEOUT_S)
+
+
+def test_a_broker_that_falls_silent() -> None:
+    with answering(CONNACK, PUBACK_1) as port:
+        uplink = uplink_to(settings(port))
+        uplink.connect(TIMEOUT_S)
+        with pytest.raises(UplinkError, match=r"no answer within 0\.2 s"):
+            uplink.publish(alert(), 0.2)
+        assert not is_connected(uplink)
+
+
+REFUSALS = {
+    "as 3.1.1 does": bytes([0x20, 2, 0, 0x01]),  # CONNACK, unacceptable protocol version (3.2.2.3)
+    "as 5 does": bytes([0x20, 3, 0, 0x84, 0]),  # CONNACK, unsupported protocol version (3.2.2.2)
+    "by hanging up": b"",
+}
+
+
+class OldBroker:
+    """A door before a real broker that refuses MQTT 5, in one of the ways that old brokers have.
+
+    It does not read beyond the first packet's protocol level: the rest is passed on as it comes.
+    """
+
+    def __init__(self, behind: int, refusal: bytes) -> None:
+        self.levels: list[int] = []
+        self._behind = behind
+        self._refusal = refusal
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            with client:
+                first = client.recv(65536)
+                level = first[first.index(b"MQTT") + 4]
+                self.levels.append(level)
+                if level == 5:
+                    client.sendall(self._refusal)
+                else:
+                    self._pass_on(client, first)
+
+    def _pass_on(self, client: socket.socket, first: bytes) -> None:
+        with socket.create_connection(("127.0.0.1", self._behind)) as broker:
+            broker.sendall(first)
+            back = threading.Thread(target=copy, args=(broker, client))
+            back.start()
+            copy(client, broker)
+            back.join()
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join(TIMEOUT_S)
+
+
+def copy(source: socket.socket, target: socket.socket) -> None:
+    """Pass bytes on until the source ends."""
+    with suppress(OSError):
+        while chunk := source.recv(65536):
+            target.sendall(chunk)
+        target.shutdown(socket.SHUT_WR)
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_a_broker_that_does_not_know_version_5(broker: Broker, subscriber: Subscriber, refusal: str) -> None:
+    old = OldBroker(broker.port, REFUSALS[refusal])
+    try:
+        uplink = uplink_to(settings(old.port))
+        for _ in range(2):
+            uplink.connect(TIMEOUT_S)
+            uplink.publish(alert(), TIMEOUT_S)
+            uplink.close()
+    finally:
+        old.close()
+    assert old.levels == [5, 4, 4]
+    wait_until(lambda: len(subscriber.payloads("alert")) == 2)
+    subscriber.assert_valid()
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make an authority, a broker's certificate for 127.0.0.1, a gateway's, and a stranger's authority."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed (apt-get install openssl)")
+    folder = tmp_path_factory.mktemp("certificates")
+    for name in ("ca", "stranger"):
+        openssl(folder, f"req -x509 {NEW_KEY} -keyout {name}.key -out {name}.pem -subj /CN={name}")
+    (folder / "names").write_text("subjectAltName=IP:127.0.0.1")
+    for name in ("broker", "gateway"):
+        openssl(folder, f"req {NEW_KEY} -keyout {name}.key -out {name}.csr -subj /CN={name}")
+        signing = "-CA ca.pem -CAkey ca.key -CAcreateserial -extfile names"
+        openssl(folder, f"x509 -req -in {name}.csr {signing} -out {name}.pem")
+    return folder
+
+
+NEW_KEY = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
+
+
+def openssl(folder: Path, arguments: str) -> None:
+    subprocess.run(["openssl", *arguments.split()], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.fixture
+def tls_broker(start_broker: Callable[..., Broker], certificates: Path) -> Broker:
+    """Return a broker that speaks TLS and wants a certificate of its clients."""
+    return start_broker(
+        "allow_anonymous true",
+        f"cafile {certificates}/ca.pem",
+        f"certfile {certificates}/broker.pem",
+        f"keyfile {certificates}/broker.key",
+        "require_certificate true",
+    )
+
+
+def with_tls(
+    broker: Broker, certificates: Path, ca: str = "ca", own: str | None = "gateway"
+) -> BrokerSettings:
+    tls = TlsSettings(
+        ca_file=certificates / f"{ca}.pem",
+        cert_file=certificates / f"{own}.pem" if own else None,
+        key_file=certificates / f"{own}.key" if own else None,
+    )
+    return replace(settings(broker.port), tls=tls)
+
+
+def test_tls_with_certificates_of_both(tls_broker: Broker, certificates: Path) -> None:
+    uplink = uplink_to(with_tls(tls_broker, certificates))
+    uplink.connect(TIMEOUT_S)
+    uplink.publish(alert(), TIMEOUT_S)
+    uplink.close()
+
+
+def test_a_broker_that_is_not_trusted(tls_broker: Broker, certificates: Path) -> None:
+    with pytest.raises(UplinkError, match=r"its certificate is not trusted \(.*\); check ca_file"):
+        uplink_to(with_tls(tls_broker, certificates, ca="stranger")).connect(TIMEOUT_S)
+
+
+def test_a_broker_under_another_name(tls_broker: Broker, certificates: Path) -> None:
+    other = replace(with_tls(tls_broker, certificates), host="localhost")
+    with pytest.raises(UplinkError, match=r"^localhost:\d+: its certificate is not trusted .*host"):
+        uplink_to(other).connect(TIMEOUT_S)
+
+
+def test_a_gateway_without_the_certificate_that_the_broker_wants(
+    tls_broker: Broker, certificates: Path
+) -> None:
+    with pytest.raises(UplinkError, match=r"^127\.0\.0\.1:\d+: .*; check"):
+        uplink_to(with_tls(tls_broker, certificates, own=None)).connect(TIMEOUT_S)
+
+
+def test_tls_where_there_is_none(broker: Broker, certificates: Path) -> None:
+    with pytest.raises(UplinkError, match=r"a port for TLS|broker's port for TLS"):
+        uplink_to(with_tls(broker, certificates)).connect(TIMEOUT_S)
+
+
+def test_no_tls_where_the_broker_wants_it(tls_broker: Broker) -> None:
+    with pytest.raises(UplinkError, match="whether the port wants TLS"):
+        uplink_to(settings(tls_broker.port)).connect(TIMEOUT_S)
+
+
+def test_tls_files_that_cannot_be_used(broker: Broker, certificates: Path) -> None:
+    with pytest.raises(UplinkError, match=r"TLS files .*absent\.pem.*; check \[uplink\.tls\]"):
+        uplink_to(with_tls(broker, certificates, ca="absent")).connect(TIMEOUT_S)

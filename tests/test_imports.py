@@ -1,0 +1,90 @@
+"""Who may import whom, and what must not be loaded on a gateway."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("agent", "trainer", "firmware_bridge")
+
+ALLOWED = {
+    "firmware_bridge": ("firmware_bridge",),
+    "agent/inference": ("agent.inference", "agent.errors", "agent.decode"),
+    "agent": ("agent", "firmware_bridge"),
+    "trainer": ("trainer", "agent.inference", "agent.errors", "agent.decode", "firmware_bridge"),
+}
+"""What modules below a folder may import of ours; the longest folder counts."""
+
+HEAVY = ("tensorflow", "keras", "matplotlib", "torch", "jax", "scipy")
+
+
+def modules(folder: str) -> list[Path]:
+    return sorted((ROOT / folder).rglob("*.py"))
+
+
+def imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def under(name: str, prefixes: tuple[str, ...]) -> bool:
+    return any(name == prefix or name.startswith(prefix + ".") for prefix in prefixes)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_imports_go_one_way(package: str) -> None:
+    files = modules(package)
+    assert files
+    for path in files:
+        relative = path.relative_to(ROOT).as_posix()
+        folder = max((f for f in ALLOWED if relative.startswith(f + "/")), key=len)
+        for name in imported(path):
+            if under(name, PACKAGES):
+                assert under(name, ALLOWED[folder]), f"{relative} imports {name}"
+
+
+@pytest.mark.parametrize("package", ["agent", "firmware_bridge"])
+def test_the_gateway_never_imports_a_training_library(package: str) -> None:
+    for path in modules(package):
+        for name in imported(path):
+            assert not under(name, HEAVY), f"{path} imports {name}"
+
+
+def test_the_trainer_never_opens_a_real_bus_or_a_broker() -> None:
+    for path in modules("trainer"):
+        for name in imported(path):
+            assert not under(name, ("smbus2", "paho", "firmware_bridge.smbus_bus")), f"{path} imports {name}"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import agent",
+        "from agent.cli.main import main; main(['--help'], standalone_mode=False)",
+        "import agent.daemon",
+        "import firmware_bridge.accelerometer, firmware_bridge.bus, firmware_bridge.signals",
+    ],
+)
+def test_nothing_heavy_is_loaded(code: str) -> None:
+    probe = f"{code}\nimport sys\nprint('LOADED', *sorted({{name.split('.')[0] for name in sys.modules}}))"
+    result = subprocess.run(
+        [sys.executable, "-c", probe], capture_output=True, text=True, check=True, cwd=ROOT, timeout=60
+    )
+    loaded = set(result.stdout.rpartition("LOADED")[2].split())
+    assert "sys" in loaded
+    assert not loaded & {*HEAVY, "paho", "smbus2"}
+
+
+def test_the_help_of_the_gateway_does_not_load_numpy() -> None:
+    probe = "from agent.cli.main import main; import sys; assert 'numpy' not in sys.modules"
+    subprocess.run([sys.executable, "-c", probe], check=True, cwd=ROOT, timeout=60)
