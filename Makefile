@@ -61,9 +61,9 @@ $(VENV)/.ready: requirements/dev.lock pyproject.toml
 	$(VENV)/bin/python $(PIP) --no-deps --editable .
 	touch $@
 
-# A real broker, for the tests and the demo: installed if it is missing and we may; the demo runs without, too.
+# A real broker (and openssl for its certificates), for the tests and the demo: installed if it is missing and we may; the demo runs without, too.
 mosquitto:
-	@PATH="$$PATH:/usr/sbin"; command -v mosquitto >/dev/null || \
+	@PATH="$$PATH:/usr/sbin"; { command -v mosquitto && command -v openssl; } >/dev/null || \
 		{ sudo=; [ "$$(id -u)" = 0 ] || sudo="sudo -n"; \
-		$$sudo apt-get update -qq && $$sudo apt-get install -y -qq mosquitto >/dev/null; } || \
+		$$sudo apt-get update -qq && $$sudo apt-get install -y -qq mosquitto openssl >/dev/null; } || \
 		echo "mosquitto is missing and could not be installed: apt-get install mosquitto"

@@ -101,9 +101,9 @@ class ControlServer:
 
     def _serve(self, client: socket.socket) -> None:
         try:
+            line = _read_line(client, self._client_timeout_s, MAX_REQUEST_BYTES)
             if not _is_allowed(client, self._path):
                 raise ControlError("not allowed; run as root or join the group of the socket")
-            line = _read_line(client, self._client_timeout_s, MAX_REQUEST_BYTES)
         except ControlError as error:
             reply = _refusal(error)
         else:

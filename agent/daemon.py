@@ -13,6 +13,7 @@ from typing import Any
 from agent import watchdog as systemd
 from agent.alarm import Alarm
 from agent.alert import AlertEvent
+from agent.backoff import Backoff
 from agent.config import Config, Sensor
 from agent.control import ControlServer, Handler
 from agent.errors import ConfigError, ControlError
@@ -21,13 +22,13 @@ from agent.inference.scoring import Level
 from agent.messages import alert_message, format_utc
 from agent.monitor import Monitor
 from agent.ring_buffer import RingBuffer, WindowReader
-from agent.sampler import Sampler
+from agent.sampler import BACKOFF_FIRST_S, BACKOFF_LONGEST_S, Sampler
 from agent.sensors import Opener, sensor_opener
 from agent.station import Station
 from agent.status import gateway_status, version
 from agent.store import AlertStore
 from agent.telemetry import Telemetry
-from agent.uplink import Backoff, Forwarder
+from agent.uplink import Forwarder
 from agent.watchdog import Watchdog, sd_notify
 from firmware_bridge.clock import Clock, SystemClock
 from firmware_bridge.errors import BridgeError
@@ -190,7 +191,8 @@ def _station(
         simulated=sensor.simulated,
         alert_id=open_alert.alert_id if open_alert else None,
     )
-    sampler = Sampler(name, opener, ring, clock, watchdog)
+    backoff = Backoff(name, BACKOFF_FIRST_S, BACKOFF_LONGEST_S)
+    sampler = Sampler(name, opener, ring, clock, watchdog, backoff)
     return Station(name, detector.manifest.title, sensor.simulated, sampler, ring, monitor)
 
 

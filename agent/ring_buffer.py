@@ -22,7 +22,7 @@ class Window:
     """One stretch of samples without a gap."""
 
     samples: FloatArray
-    """A copy, shape (length, n_axes)."""
+    """A copy, shape (length, n_axes); in memory each axis is contiguous."""
     start: int
     """Index of the first sample since the sampler began."""
     end_ns: int
@@ -39,7 +39,7 @@ class RingBuffer:
             capacity: Samples kept.
             n_axes: Columns.
         """
-        self._samples = np.zeros((capacity, n_axes), np.float32)
+        self._samples = np.zeros((n_axes, capacity), np.float32)
         self._gaps: deque[int] = deque()
         self._changed = Condition()
         self._closed = False
@@ -51,23 +51,23 @@ class RingBuffer:
     @property
     def capacity(self) -> int:
         """Samples kept."""
-        return len(self._samples)
+        return self._samples.shape[1]
 
     @property
     def n_axes(self) -> int:
         """Columns."""
-        return self._samples.shape[1]
+        return len(self._samples)
 
     def append(self, block: SampleBlock) -> None:
         """Write a block; what it lost before its first sample becomes a gap."""
         with self._changed:
             if block.lost:
                 self._gap()
-            new = block.samples_g[-self.capacity :]
-            at = (self.total + len(block.samples_g) - len(new)) % self.capacity
-            first = min(len(new), self.capacity - at)
-            self._samples[at : at + first] = new[:first]
-            self._samples[: len(new) - first] = new[first:]
+            new = block.samples_g[-self.capacity :].T
+            at = (self.total + len(block.samples_g) - new.shape[1]) % self.capacity
+            first = min(new.shape[1], self.capacity - at)
+            self._samples[:, at : at + first] = new[:, :first]
+            self._samples[:, : new.shape[1] - first] = new[:, first:]
             self.total += len(block.samples_g)
             self._end_ns, self._rate_hz = block.end_ns, block.rate_hz
             self._changed.notify()
@@ -107,11 +107,11 @@ class RingBuffer:
                 return None
             at = start % self.capacity
             first = min(length, self.capacity - at)
-            samples = np.empty((length, self._samples.shape[1]), np.float32)
-            samples[:first] = self._samples[at : at + first]
-            samples[first:] = self._samples[: length - first]
+            samples = np.empty((self.n_axes, length), np.float32)
+            samples[:, :first] = self._samples[:, at : at + first]
+            samples[:, first:] = self._samples[:, : length - first]
             behind = self.total - (start + length)
-            return Window(samples, start, self._end_ns - round(behind * NS_PER_S / self._rate_hz))
+            return Window(samples.T, start, self._end_ns - round(behind * NS_PER_S / self._rate_hz))
 
     def _gap(self) -> None:
         if self.total and (not self._gaps or self._gaps[-1] != self.total):

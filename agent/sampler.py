@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import random
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from threading import Event, Thread
 
+from agent.backoff import Backoff
 from agent.ring_buffer import RingBuffer
 from agent.watchdog import Watchdog
 from firmware_bridge.accelerometer import Accelerometer, SampleBlock, SensorInfo
@@ -18,8 +18,8 @@ from firmware_bridge.errors import BridgeError, SensorError
 
 logger = logging.getLogger(__name__)
 
-BACK_OFF_FIRST_S = 0.5
-BACK_OFF_LAST_S = 30.0
+BACKOFF_FIRST_S = 0.5
+BACKOFF_LONGEST_S = 30.0
 SILENCE_LIMIT_S = 2.0
 """A sensor that delivers nothing for longer is opened anew."""
 CHECK_IN_LIMIT_S = 10.0
@@ -61,6 +61,7 @@ class Sampler:
         ring: RingBuffer,
         clock: Clock,
         watchdog: Watchdog,
+        backoff: Backoff,
     ) -> None:
         """Prepare; nothing is opened before ``start``.
 
@@ -70,6 +71,7 @@ class Sampler:
             ring: Where the samples go.
             clock: For waiting.
             watchdog: Told of every turn of the loop: only a transfer that never returns is stuck.
+            backoff: The waits before the sensor is opened again.
         """
         self._name = name
         self._open_sensor = open_sensor
@@ -79,7 +81,7 @@ class Sampler:
         self._stop = Event()
         self._thread = Thread(target=self._run, name=f"sampler-{name}", daemon=True)
         self._status = SamplerStatus()
-        self._back_off_s = BACK_OFF_FIRST_S
+        self._backoff = backoff
 
     def start(self) -> None:
         """Start the thread."""
@@ -126,7 +128,7 @@ class Sampler:
 
     def _take(self, block: SampleBlock) -> None:
         self._ring.append(block)
-        self._back_off_s = BACK_OFF_FIRST_S
+        self._backoff.reset()
         status = self._status
         self._status = replace(
             status,
@@ -145,8 +147,7 @@ class Sampler:
 
     def _wait_before_reopening(self) -> None:
         """Wait; check in on the way, because waiting is progress, too."""
-        left_s = self._back_off_s * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
-        self._back_off_s = min(self._back_off_s * 2, BACK_OFF_LAST_S)
+        left_s = self._backoff.next_s()
         while left_s > 0 and not self._clock.wait(min(left_s, 1.0), self._stop):
             left_s -= 1.0
             self._watchdog.check_in(self._thread.name)

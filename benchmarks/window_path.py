@@ -120,14 +120,13 @@ def main() -> None:
     """Print the cost of a window."""
     cost = measure()
     print(f"window path, {cost.length} x {cost.n_axes} samples, CPU per window")
-    print(f"  floor: bare rfft + TFLite invoke       {cost.floor_us:8.1f} us")
-    print(
-        f"  judder: ring buffer to alarm decision  {cost.path_us:8.1f} us  {cost.path_us / cost.floor_us:.2f} x floor"
+    rows = (
+        ("floor: bare rfft + TFLite invoke", cost.floor_us),
+        ("judder: ring buffer to alarm decision", cost.path_us),
+        ("tutorial script: deque, lists, no alarm", cost.tutorial_us),
     )
-    print(
-        f"  tutorial script: deque, lists, no alarm{cost.tutorial_us:8.1f} us  "
-        f"{cost.tutorial_us / cost.floor_us:.2f} x floor"
-    )
+    for name, microseconds in rows:
+        print(f"  {name:<40} {microseconds:8.1f} us  {microseconds / cost.floor_us:5.2f} x floor")
 
 
 if __name__ == "__main__":

@@ -71,8 +71,11 @@ class SampleClock:
             gap: True if samples were, or may have been, lost: no rate is estimated across it.
         """
         period_ns = NS_PER_S / self._rate_hz
-        expected_ns = self._end_ns + (n + skipped) * period_ns
-        self._end_ns = min(max(expected_ns, before_ns - period_ns), after_ns)
+        self._end_ns += (n + skipped) * period_ns
+        if self._end_ns > after_ns:
+            self._end_ns = float(after_ns)
+        elif self._end_ns < before_ns - period_ns:
+            self._end_ns = before_ns - period_ns
         self._received += n
         if gap:
             self._mark_afresh()

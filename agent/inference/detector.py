@@ -63,7 +63,7 @@ def raw_scores(parts: Sequence[Part], models: Models, windows: FloatArray) -> li
     x = centred(windows)
     scores = [part.raw_scores(x, models) for part in parts]
     for part, raw in zip(parts, scores, strict=True):
-        if not np.isfinite(raw).all():
+        if not all(map(math.isfinite, raw.ravel().tolist())):
             raise WindowError(f"part '{part.name}' gave a score that is not finite")
     return scores
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Annotated, Literal
@@ -51,7 +52,7 @@ def centred(windows: FloatArray) -> FloatArray:
         WindowError: If a sample is not finite.
     """
     mean = np.add.reduce(windows, axis=1, keepdims=True) / np.float32(windows.shape[1])
-    if not np.isfinite(mean).all():
+    if not all(map(math.isfinite, mean.ravel().tolist())):
         raise WindowError("a window holds a sample that is not finite, or too large to add up")
     result: FloatArray = windows - mean
     return result
@@ -66,6 +67,13 @@ def mean_square(centred_windows: FloatArray) -> FloatArray:
     energy: FloatArray = np.einsum("nlc,nlc->nc", centred_windows, centred_windows)
     energy /= np.float32(centred_windows.shape[1])
     return energy
+
+
+def mean_absolute(residual: FloatArray) -> FloatArray:
+    """Return the mean absolute value of each axis, shape (n_windows, n_axes), as ``mean_square``."""
+    total: FloatArray = np.add.reduce(np.abs(residual), axis=1)
+    total /= np.float32(residual.shape[1])
+    return total
 
 
 def axis_statistics(window: FloatArray, axes: tuple[str, ...]) -> tuple[AxisStatistics, ...]:
@@ -130,11 +138,11 @@ class SpectrumFeatures:
 
     @cached_property
     def _mean(self) -> FloatArray:
-        return np.array(self.mean, np.float32)
+        return np.array(self.mean, np.float32, order="F")
 
     @cached_property
     def _factor(self) -> FloatArray:
-        return (1.0 / np.array(self.deviation)).astype(np.float32)
+        return (1.0 / np.array(self.deviation)).astype(np.float32, order="F")
 
 
 Features = RawFeatures | SpectrumFeatures

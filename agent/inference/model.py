@@ -14,6 +14,8 @@ from agent.errors import ModelError
 
 FloatArray = npt.NDArray[np.float32]
 
+_INT8_MIN, _INT8_MAX = np.float32(-128), np.float32(127)
+
 
 def _runtime() -> tuple[Callable[..., Any], str]:
     """Return the interpreter class of the installed runtime, and its name with version."""
@@ -107,7 +109,7 @@ class TFLiteModel:
             Shape (n_windows, *output_shape).
         """
         port = self._input
-        stored = _quantized(features, port) if port.quantized else features
+        stored = _quantized(features, port) if port.quantized else np.ascontiguousarray(features)
         result = np.empty((len(features), *self.output_shape), np.float32)
         interpreter = self._interpreter
         for window in range(len(stored)):
@@ -125,6 +127,6 @@ def _quantized(features: FloatArray, port: _Port) -> npt.NDArray[np.int8]:
     steps = features * (np.float32(1.0) / port.scale)
     steps += port.zero
     np.rint(steps, out=steps)
-    np.maximum(steps, np.float32(-128), out=steps)
-    np.minimum(steps, np.float32(127), out=steps)
-    return steps.astype(np.int8)
+    np.maximum(steps, _INT8_MIN, out=steps)
+    np.minimum(steps, _INT8_MAX, out=steps)
+    return steps.astype(np.int8, order="C")

@@ -17,7 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.decode import Range
-from agent.inference.features import Contribution, Features, SpectrumFeatures, mean_square
+from agent.inference.features import (
+    Contribution,
+    Features,
+    SpectrumFeatures,
+    mean_absolute,
+    mean_square,
+)
 from agent.inference.model import TFLiteModel
 from agent.inference.scoring import Tail, sidak
 
@@ -88,9 +94,10 @@ class LevelPart:
 
     def raw_scores(self, windows: FloatArray, models: Models) -> FloatArray:
         """Return raw scores, shape (n_windows, n_columns); see ``Part``."""
-        excess = rms_columns(windows) * self._per_median
+        excess = np.sqrt(mean_square(windows) @ self._columns)
         excess -= np.float32(1.0)
-        return np.maximum(excess * self._per_high, excess * self._per_low)
+        scores: FloatArray = np.maximum(excess * self._per_high, excess * self._per_low)
+        return scores
 
     def contributions(
         self, window: FloatArray, models: Models, axes: Sequence[str], rate_hz: float | None
@@ -100,8 +107,12 @@ class LevelPart:
         return _shares(axes, np.maximum(columns, 0.0) ** 2)
 
     @cached_property
-    def _per_median(self) -> FloatArray:
-        return (1.0 / np.array(self.median_rms_g)).astype(np.float32)
+    def _columns(self) -> FloatArray:
+        """Mean squares of the axes to squared columns in units of their medians, (n_axes, n_columns)."""
+        squares = 1.0 / np.array(self.median_rms_g) ** 2
+        n_axes = max(len(squares) - 1, 1)
+        matrix = np.hstack([np.eye(n_axes), np.ones((n_axes, 1))])[:, : len(squares)] * squares
+        return matrix.astype(np.float32)
 
     @cached_property
     def _per_high(self) -> FloatArray:
@@ -146,16 +157,16 @@ class ReconstructionPart:
 
     def raw_scores(self, windows: FloatArray, models: Models) -> FloatArray:
         """Return raw scores, shape (n_windows, n_axes); see ``Part``."""
-        features = self.features.of(windows)
-        error = self._error(features, models)
-        mean: FloatArray = np.add.reduce(error, axis=1) / np.float32(error.shape[1])
-        return mean
+        residual = self._residual(windows, models)
+        return mean_square(residual) if self.metric == "mse" else mean_absolute(residual)
 
     def contributions(
         self, window: FloatArray, models: Models, axes: Sequence[str], rate_hz: float | None
     ) -> list[Contribution]:
         """Return each axis' share of the error, by band if the features are a spectrum; see ``Part``."""
-        error = self._error(self.features.of(window[np.newaxis]), models)[0]
+        error = np.abs(self._residual(window[np.newaxis], models)[0])
+        if self.metric == "mse":
+            error = np.square(error)
         if not isinstance(self.features, SpectrumFeatures):
             return _shares(axes, error.sum(axis=0))
         edges = np.unique(np.linspace(0, len(error), _BANDS + 1).astype(int))
@@ -168,10 +179,9 @@ class ReconstructionPart:
         ]
         return _shares(names, bands.ravel())
 
-    def _error(self, features: FloatArray, models: Models) -> FloatArray:
-        error = features - models[self.model].reconstruct(features)
-        (np.square if self.metric == "mse" else np.abs)(error, out=error)
-        return error
+    def _residual(self, windows: FloatArray, models: Models) -> FloatArray:
+        features = self.features.of(windows)
+        return features - models[self.model].reconstruct(features)
 
 
 def _band_name(low: int, high: int, step_hz: float | None) -> str:

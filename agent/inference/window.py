@@ -50,9 +50,11 @@ def cut(samples: FloatArray, starts: IndexArray, length: int) -> FloatArray:
         length: Samples per window.
 
     Returns:
-        A copy, shape (n_windows, length, n_axes).
+        A copy, shape (n_windows, length, n_axes); in memory each axis of a window is contiguous, as the
+        features want it.
     """
     if len(starts) == 0:
         return np.empty((0, length, samples.shape[1]), np.float32)
     view = np.lib.stride_tricks.sliding_window_view(samples, length, axis=0)
-    return np.ascontiguousarray(view[starts].transpose(0, 2, 1))
+    windows: FloatArray = view[starts]
+    return windows.transpose(0, 2, 1)

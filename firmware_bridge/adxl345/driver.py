@@ -98,6 +98,7 @@ class ADXL345:
             simulated=bus.simulated,
         )
         self._settings: dict[Register, int] = {}
+        self._measuring = False
         self._samples = SampleClock(float(rate_hz))
         # True while samples may have left the chip without reaching us.
         self._torn = False
@@ -170,9 +171,9 @@ class ADXL345:
 
     def close(self) -> None:
         """Put the chip to standby and let go of it; the bus stays open."""
-        if not self._settings:
+        if not self._measuring:
             return
-        self._settings = {}
+        self._measuring = False
         try:
             self._write(Register.POWER_CTL, _STANDBY)
         except BusError as error:
@@ -188,6 +189,7 @@ class ADXL345:
 
     def _measure(self, rate: Rate, data_format: int) -> None:
         """Configure from standby, with an empty FIFO, and begin to measure."""
+        self._measuring = False
         identity = self._read(Register.DEVID)
         if identity != DEVID_VALUE:
             raise self._error(
@@ -207,6 +209,7 @@ class ADXL345:
         self._set(Register.FIFO_CTL, FifoMode.STREAM | _WATERMARK)
         self._set(Register.POWER_CTL, PowerCtl.MEASURE)
         self._torn = False
+        self._measuring = True
         self._samples.start(self._clock.monotonic_ns() + round(TURN_ON_S * NS_PER_S))
 
     def _set(self, register: Register, value: int) -> None:
@@ -220,7 +223,7 @@ class ADXL345:
 
     def _fill(self) -> tuple[int, int, int]:
         """Return how many samples the FIFO holds, with the times before and after."""
-        if not self._settings:
+        if not self._measuring:
             raise self._error("is not started; call start first")
         before_ns = self._clock.monotonic_ns()
         entries = self._read(Register.FIFO_STATUS) & _ENTRIES
@@ -285,7 +288,8 @@ def decode(data: bytes) -> FloatArray:
 
     Two's complement, low byte first, 256 LSB/g in full resolution ("Register 0x32 to Register 0x37").
     """
-    return np.frombuffer(data, _LITTLE_ENDIAN).reshape(-1, 3) * _G_PER_LSB
+    counts = np.frombuffer(data, _LITTLE_ENDIAN).reshape(-1, 3)
+    return counts.astype(np.float32) * _G_PER_LSB
 
 
 def _choices(offered: Iterable[float]) -> str:

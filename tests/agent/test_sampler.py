@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
+from agent.backoff import Backoff
 from agent.ring_buffer import RingBuffer
 from agent.sampler import Sampler, SensorState
 from agent.watchdog import Watchdog
@@ -31,7 +32,7 @@ class Bench:
         self.ring = RingBuffer(1 << 16, 3)
         self.opened = 0
         watchdog = Watchdog(lambda state: None, self.clock)
-        self.sampler = Sampler("bench", self.open, self.ring, self.clock, watchdog)
+        self.sampler = Sampler("bench", self.open, self.ring, self.clock, watchdog, Backoff("bench"))
 
     @contextmanager
     def open(self) -> Iterator[Accelerometer]:

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from agent.alert import AlertEvent
+from agent.backoff import Backoff
 from agent.errors import UplinkError
 from agent.messages import GatewayName, Kind, Message, alert_message
 from agent.store import AlertStore
-from agent.uplink import BATCH, Backoff, BrokerSettings, Forwarder, TlsSettings
+from agent.uplink import BATCH, BrokerSettings, Forwarder, TlsSettings
 from agent.watchdog import Watchdog
 from firmware_bridge.clock import SystemClock
 

@@ -128,6 +128,8 @@ def test_a_setting_that_does_not_stick_is_named(bus: SimulatedBus, clock: Simula
     sensor = new_driver(bus, Stuck(clock, Silence()), clock)
     with pytest.raises(SensorError, match="BW_RATE reads 0x0a after 0x0d was written"):
         sensor.start()
+    with pytest.raises(SensorError, match="is not started"):
+        sensor.read_fifo()
 
 
 @pytest.mark.parametrize(("rate_hz", "warnings"), [(800, 0), (1600, 1), (3200, 1)])

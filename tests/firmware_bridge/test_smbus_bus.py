@@ -58,7 +58,7 @@ def test_a_write_is_one_message_register_first(real_bus: SmbusBus, kernel: Any, 
 @pytest.mark.usefixtures("memory")
 @pytest.mark.parametrize(
     ("count", "calls"),
-    [(1, [2]), (21, [42]), (22, [42, 2]), (33, [42, 24]), (42, [42, 42]), (43, [42, 42, 2])],
+    [(0, []), (1, [2]), (21, [42]), (22, [42, 2]), (33, [42, 24]), (42, [42, 42]), (43, [42, 42, 2])],
 )
 def test_a_burst_takes_42_messages_a_call(
     real_bus: SmbusBus, kernel: Any, count: int, calls: list[int]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -75,6 +76,14 @@ class Broker:
     def _listens(self) -> bool:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def save(self) -> None:
+        """Have it write its sessions to the disk: one that is not there after a kill hears nothing."""
+        assert self.process is not None
+        database = self.folder / "mosquitto.db"
+        database.unlink(missing_ok=True)
+        self.process.send_signal(signal.SIGUSR1)
+        wait_until(database.exists, "mosquitto does not save its sessions")
 
     def kill(self) -> None:
         """End it as a power cut would."""
@@ -185,8 +194,9 @@ def broker(start_broker: Callable[..., Broker]) -> Broker:
 
 @pytest.fixture
 def subscriber(broker: Broker) -> Iterator[Subscriber]:
-    """Yield a subscriber at the broker."""
+    """Yield a subscriber at the broker, whom the broker remembers even when it is killed."""
     with Subscriber(broker.port) as listening:
+        broker.save()
         yield listening
 
 

@@ -20,6 +20,7 @@ import pytest
 
 from agent.alarm import Change
 from agent.alert import AlertEvent
+from agent.backoff import Backoff
 from agent.errors import UplinkError
 from agent.inference.features import AxisStatistics, Contribution
 from agent.inference.scoring import Level
@@ -34,7 +35,7 @@ from agent.messages import (
 )
 from agent.mqtt import MqttUplink
 from agent.store import AlertStore
-from agent.uplink import Backoff, BrokerSettings, Forwarder, TlsSettings
+from agent.uplink import BrokerSettings, Forwarder, TlsSettings
 from agent.uuid7 import uuid7
 from agent.watchdog import Watchdog, sd_notify
 from firmware_bridge.clock import SystemClock
@@ -186,7 +187,6 @@ def test_the_broker_tells_when_a_gateway_is_killed(
 def test_a_broker_that_is_killed_and_comes_back(
     broker: Broker, subscriber: Subscriber, store: AlertStore
 ) -> None:
-    wait_until(lambda: (broker.folder / "mosquitto.db").exists(), "the subscription is not saved")
     sent: list[str] = []
     with forwarding(store, settings(broker.port)) as forwarder:
         for _ in range(2):

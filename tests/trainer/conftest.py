@@ -1,0 +1,90 @@
+"""A healthy machine in numbers, recordings of it, and one bundle trained from them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from click.testing import CliRunner, Result
+
+from firmware_bridge.recording import Recording, Segment, save_recording
+from trainer.cli import main
+from trainer.datasets import Source, simulated_source
+
+FloatArray = npt.NDArray[np.float32]
+
+RATE_HZ = 100.0
+TINY = ("--units", "8", "--epochs", "6", "--window", "32")
+
+
+def healthy_samples(n_samples: int, n_axes: int = 2, seed: int = 0) -> FloatArray:
+    """A 12 Hz vibration with 10 % noise; each axis has its own phase and amplitude, gravity on the last."""
+    random = np.random.default_rng(seed)
+    times_s = np.arange(n_samples) / RATE_HZ
+    axes = np.arange(n_axes)
+    load = 1.0 + 0.1 * np.sin(2 * np.pi * times_s[:, None] / 7.0)
+    samples = (0.1 + 0.05 * axes) * load * np.sin(2 * np.pi * 12.0 * times_s[:, None] + axes)
+    samples += 0.01 * random.standard_normal((n_samples, n_axes))
+    samples[:, -1] += 1.0
+    return samples.astype(np.float32)
+
+
+def source(
+    samples: FloatArray,
+    *,
+    name: str = "healthy",
+    rate_hz: float | None = RATE_HZ,
+    segments: tuple[Segment, ...] | None = None,
+    columns: tuple[str, ...] | None = None,
+) -> Source:
+    names = columns or ("x", "y", "z")[: samples.shape[1]]
+    stretches = segments or (Segment(0, len(samples)),)
+    return simulated_source(name, Recording(Path(name), names, samples, rate_hz, stretches, ()))
+
+
+def judder_train(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A bundle and what was printed when it was made."""
+
+    path: Path
+    recording: Path
+    key_file: Path
+    public_key: str
+    output: str
+
+
+@pytest.fixture(scope="session")
+def recording_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Forty seconds of the healthy machine, two axes."""
+    path = tmp_path_factory.mktemp("data") / "healthy.npz"
+    save_recording(path, source(healthy_samples(4000)).recording)
+    return path
+
+
+@pytest.fixture(scope="session")
+def fitted(recording_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Fitted:
+    """A signed int8 bundle."""
+    folder = tmp_path_factory.mktemp("bundle")
+    key_file, path = folder / "key", folder / "pump-2.judder"
+    public_key = judder_train("keygen", key_file).stdout.strip()
+    result = judder_train("fit", recording_file, "--out", path, "--sign", key_file, *TINY)
+    assert result.exit_code == 0, result.output
+    return Fitted(path, recording_file, key_file, public_key, result.output)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The public recordings: ``JUDDER_DATA``, or ``shared/data`` beside the checkout."""
+    beside = Path(__file__).parents[3] / "shared" / "data"
+    folder = Path(os.environ.get("JUDDER_DATA", beside))
+    if not folder.is_dir():
+        pytest.skip(f"no recordings in {folder}; set JUDDER_DATA")
+    return folder
