@@ -15,7 +15,7 @@ from agent.inference.bundle import Bundle, read_bundle
 from agent.inference.features import AxisStatistics, Contribution, axis_statistics, centred
 from agent.inference.manifest import Manifest
 from agent.inference.model import TFLiteModel
-from agent.inference.parts import Models, Part, log_p
+from agent.inference.parts import Models, Part, ReconstructionPart, log_p
 from agent.inference.scoring import Level, joined, score_from_log_p
 from agent.inference.window import IndexArray, cut, window_starts
 
@@ -92,9 +92,7 @@ class Detector:
         self._log_weights = [math.log(part.weight) for part in manifest.parts]
         for part in manifest.parts:
             if part.kind == "reconstruction":
-                _check_shape(
-                    part.model, self._models[part.model], part.features.shape(manifest.window.length)
-                )
+                _check_shape(part, self._models[part.model], manifest.window.length)
 
     def judge(self, windows: FloatArray) -> list[Verdict]:
         """Return the verdict on each window.
@@ -157,10 +155,11 @@ def judge_recording(
     return starts, verdicts
 
 
-def _check_shape(name: str, model: TFLiteModel, expected: tuple[int, int]) -> None:
-    if model.shape != expected or model.output_shape != expected:
+def _check_shape(part: ReconstructionPart, model: TFLiteModel, length: int) -> None:
+    expected, given = part.features.shape(length), part.features.output_shape(length)
+    if (model.shape, model.output_shape) != (expected, given):
         raise ModelError(
-            f"{name} maps {model.shape} to {model.output_shape}, its features have shape {expected}"
+            f"{part.model} maps {model.shape} to {model.output_shape}, not {expected} to {given}"
         )
 
 

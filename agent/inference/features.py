@@ -101,9 +101,17 @@ class RawFeatures:
         """Return the shape of one window's features: (length, n_axes)."""
         return (length, len(self.scale_g))
 
+    def output_shape(self, length: int) -> tuple[int, int]:
+        """Return the shape of the network's output: that of the features."""
+        return self.shape(length)
+
     def of(self, centred_windows: FloatArray) -> FloatArray:
         """Return the features, shape (n_windows, length, n_axes)."""
         return centred_windows * self._factor
+
+    def target(self, features: FloatArray) -> FloatArray:
+        """Return what the network's output is compared with: the features."""
+        return features
 
     @cached_property
     def _factor(self) -> FloatArray:
@@ -129,6 +137,14 @@ class SpectrumFeatures:
         """Return the shape of one window's features: (length // 2 + 1, n_axes)."""
         return (length // 2 + 1, len(self.mean[0]))
 
+    def output_shape(self, length: int) -> tuple[int, int]:
+        """Return the shape of the network's output: that of the features."""
+        return self.shape(length)
+
+    def target(self, features: FloatArray) -> FloatArray:
+        """Return what the network's output is compared with: the features."""
+        return features
+
     def of(self, centred_windows: FloatArray) -> FloatArray:
         """Return the features, shape (n_windows, length // 2 + 1, n_axes)."""
         levels = log_spectrum(centred_windows, self.floor_g)
@@ -145,7 +161,46 @@ class SpectrumFeatures:
         return (1.0 / np.array(self.deviation)).astype(np.float32, order="F")
 
 
-Features = RawFeatures | SpectrumFeatures
+@dataclass(frozen=True)
+class PatchFeatures:
+    """The scaled window, of which the network reconstructs short overlapping patches.
+
+    A patch of healthy vibration lies near a thin surface if one mechanism makes it; a bottleneck of a few
+    numbers learns that surface, which no spectrum can express.
+    """
+
+    kind: Literal["patches"]
+    scale_g: tuple[float, ...]
+    """Healthy RMS per axis."""
+    patch: Annotated[int, Range(2, 4096, "samples")]
+    """Samples of all axes per patch."""
+    stride: Annotated[int, Range(1, 4096, "samples")]
+    """Samples from one patch to the next."""
+
+    def shape(self, length: int) -> tuple[int, int]:
+        """Return the shape of one window's features: (length, n_axes)."""
+        return (length, len(self.scale_g))
+
+    def output_shape(self, length: int) -> tuple[int, int]:
+        """Return the shape of the network's output: (n_patches, patch x n_axes)."""
+        return ((length - self.patch) // self.stride + 1, self.patch * len(self.scale_g))
+
+    def of(self, centred_windows: FloatArray) -> FloatArray:
+        """Return the features, shape (n_windows, length, n_axes)."""
+        return centred_windows * self._factor
+
+    def target(self, features: FloatArray) -> FloatArray:
+        """Return the patches end to end, shape (n_windows, n_patches x patch, n_axes)."""
+        patches = np.lib.stride_tricks.sliding_window_view(features, self.patch, axis=1)[:, :: self.stride]
+        n_windows, n_patches, n_axes, _ = patches.shape
+        return patches.transpose(0, 1, 3, 2).reshape(n_windows, n_patches * self.patch, n_axes)
+
+    @cached_property
+    def _factor(self) -> FloatArray:
+        return (1.0 / np.array(self.scale_g)).astype(np.float32)
+
+
+Features = RawFeatures | SpectrumFeatures | PatchFeatures
 
 
 def amplitude_spectrum(centred_windows: FloatArray) -> FloatArray:

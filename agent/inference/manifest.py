@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from agent.decode import Pattern, Range, decode, encode
+from agent.inference.distance import DistancePart
 from agent.inference.parts import LevelPart, ReconstructionPart
 from agent.inference.scoring import Tail, Thresholds
 from agent.inference.window import WindowSpec
@@ -29,7 +30,7 @@ class Manifest:
     unit: str
     """Unit of the samples: ``g`` for acceleration."""
     window: WindowSpec
-    parts: tuple[LevelPart | ReconstructionPart, ...]
+    parts: tuple[LevelPart | DistancePart | ReconstructionPart, ...]
     combination: Tail
     """Tail of the joined parts (see ``scoring.joined``)."""
     thresholds: Thresholds

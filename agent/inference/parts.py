@@ -104,7 +104,7 @@ class LevelPart:
     ) -> list[Contribution]:
         """Return each axis' share of the squared deviation in level; see ``Part``."""
         columns = self.raw_scores(window[np.newaxis], models)[0][: len(axes)]
-        return _shares(axes, np.maximum(columns, 0.0) ** 2)
+        return shares(axes, np.maximum(columns, 0.0) ** 2)
 
     @cached_property
     def _columns(self) -> FloatArray:
@@ -168,30 +168,32 @@ class ReconstructionPart:
         if self.metric == "mse":
             error = np.square(error)
         if not isinstance(self.features, SpectrumFeatures):
-            return _shares(axes, error.sum(axis=0))
+            return shares(axes, error.sum(axis=0))
         edges = np.unique(np.linspace(0, len(error), _BANDS + 1).astype(int))
         bands = np.add.reduceat(error, edges[:-1], axis=0)
         step_hz = rate_hz / len(window) if rate_hz else None
         names = [
-            f"{axis} {_band_name(low, high, step_hz)}"
+            f"{axis} {band_name(low, high, step_hz)}"
             for low, high in itertools.pairwise(edges)
             for axis in axes
         ]
-        return _shares(names, bands.ravel())
+        return shares(names, bands.ravel())
 
     def _residual(self, windows: FloatArray, models: Models) -> FloatArray:
         features = self.features.of(windows)
-        return features - models[self.model].reconstruct(features)
+        target = self.features.target(features)
+        return target - models[self.model].reconstruct(features).reshape(target.shape)
 
 
-def _band_name(low: int, high: int, step_hz: float | None) -> str:
+def band_name(low: int, high: int, step_hz: float | None) -> str:
     """Return the band of bins [low, high) as text; without a sample rate the bins are named."""
     if step_hz is None:
         return f"bins {low}-{high - 1}"
     return f"{low * step_hz:.4g}-{high * step_hz:.4g} Hz"
 
 
-def _shares(names: Sequence[str], values: FloatArray) -> list[Contribution]:
+def shares(names: Sequence[str], values: FloatArray) -> list[Contribution]:
+    """Return each value's share of their sum, or nothing if the sum is 0."""
     total = float(values.sum())
     if not total > 0:
         return []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,37 +18,59 @@ from trainer.datasets import Source, simulated_source
 
 FloatArray = npt.NDArray[np.float32]
 
-RATE_HZ = 100.0
-TINY = ("--units", "8", "--epochs", "6", "--window", "32")
+_RATE_HZ = 100.0
+_TINY = ("--units", "8", "--epochs", "6", "--window", "32")
 
 
-def healthy_samples(n_samples: int, n_axes: int = 2, seed: int = 0) -> FloatArray:
-    """A 12 Hz vibration with 10 % noise; each axis has its own phase and amplitude, gravity on the last."""
+def _healthy_samples(n_samples: int, n_axes: int = 2, seed: int = 0) -> FloatArray:
     random = np.random.default_rng(seed)
-    times_s = np.arange(n_samples) / RATE_HZ
+    times_s = np.arange(n_samples)[:, None] / _RATE_HZ
     axes = np.arange(n_axes)
-    load = 1.0 + 0.1 * np.sin(2 * np.pi * times_s[:, None] / 7.0)
-    samples = (0.1 + 0.05 * axes) * load * np.sin(2 * np.pi * 12.0 * times_s[:, None] + axes)
+    load = 1.0 + 0.1 * np.sin(2 * np.pi * times_s / 7.0)
+    samples = (0.1 + 0.05 * axes) * load * np.sin(2 * np.pi * 12.0 * times_s + axes)
     samples += 0.01 * random.standard_normal((n_samples, n_axes))
     samples[:, -1] += 1.0
     return samples.astype(np.float32)
 
 
-def source(
+def _source(
     samples: FloatArray,
-    *,
     name: str = "healthy",
-    rate_hz: float | None = RATE_HZ,
-    segments: tuple[Segment, ...] | None = None,
-    columns: tuple[str, ...] | None = None,
+    rate_hz: float | None = _RATE_HZ,
+    segments: tuple[Segment, ...] = (),
+    columns: tuple[str, ...] = (),
 ) -> Source:
     names = columns or ("x", "y", "z")[: samples.shape[1]]
     stretches = segments or (Segment(0, len(samples)),)
     return simulated_source(name, Recording(Path(name), names, samples, rate_hz, stretches, ()))
 
 
-def judder_train(*arguments: str | Path) -> Result:
+def _judder_train(*arguments: str | Path) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="session")
+def healthy_samples() -> Callable[..., FloatArray]:
+    """A 12 Hz vibration at 100 Hz with a tenth of noise and a slow load; gravity on the last axis."""
+    return _healthy_samples
+
+
+@pytest.fixture(scope="session")
+def make_source() -> Callable[..., Source]:
+    """A recording made of samples."""
+    return _source
+
+
+@pytest.fixture(scope="session")
+def judder_train() -> Callable[..., Result]:
+    """The command, in this process."""
+    return _judder_train
+
+
+@pytest.fixture(scope="session")
+def tiny() -> tuple[str, ...]:
+    """Options of a network that is trained in a moment."""
+    return _TINY
 
 
 @dataclass(frozen=True)
@@ -55,7 +78,6 @@ class Fitted:
     """A bundle and what was printed when it was made."""
 
     path: Path
-    recording: Path
     key_file: Path
     public_key: str
     output: str
@@ -65,19 +87,19 @@ class Fitted:
 def recording_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Forty seconds of the healthy machine, two axes."""
     path = tmp_path_factory.mktemp("data") / "healthy.npz"
-    save_recording(path, source(healthy_samples(4000)).recording)
+    save_recording(path, _source(_healthy_samples(4000)).recording)
     return path
 
 
 @pytest.fixture(scope="session")
 def fitted(recording_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Fitted:
-    """A signed int8 bundle."""
+    """A signed int8 bundle, pump-2.judder, of the healthy machine."""
     folder = tmp_path_factory.mktemp("bundle")
     key_file, path = folder / "key", folder / "pump-2.judder"
-    public_key = judder_train("keygen", key_file).stdout.strip()
-    result = judder_train("fit", recording_file, "--out", path, "--sign", key_file, *TINY)
+    public_key = _judder_train("keygen", key_file).stdout.strip()
+    result = _judder_train("fit", recording_file, "--out", path, "--sign", key_file, *_TINY)
     assert result.exit_code == 0, result.output
-    return Fitted(path, recording_file, key_file, public_key, result.output)
+    return Fitted(path, key_file, public_key, result.output)
 
 
 @pytest.fixture(scope="session")

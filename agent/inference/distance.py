@@ -1,0 +1,154 @@
+"""A part that measures how far a window's numbers lie from those of healthy windows, all taken together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Annotated, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from agent.decode import Range
+from agent.inference.features import Contribution, amplitude_spectrum, mean_square
+from agent.inference.parts import Models, Weight, band_name, shares
+from agent.inference.scoring import Tail
+
+FloatArray = npt.NDArray[np.float32]
+
+_QUIET = 0.3
+"""A quarter of a window is quiet below this part of the healthy RMS."""
+_TINY = np.float32(1e-20)
+
+
+@dataclass(frozen=True)
+class TimeColumns:
+    """Three numbers an axis: RMS, logarithm of the crest factor, logarithm of mean magnitude over RMS.
+
+    The last two are weighted by w = q^2 / (q^2 + (0.3 m)^2), q the RMS of the quietest quarter of the window
+    and m the healthy median RMS: the step from standstill to motion has the crest factor of an impact, and
+    is none.
+    """
+
+    kind: Literal["time"]
+    median_rms_g: tuple[float, ...]
+    """Healthy median RMS per axis."""
+    median_log_crest: tuple[float, ...]
+    median_log_form: tuple[float, ...]
+    """Healthy median of ln(mean |x| / RMS) per axis."""
+
+    def of(self, windows: FloatArray) -> FloatArray:
+        """Return the numbers, shape (n_windows, 3 n_axes), of centred windows (n_windows, length, n_axes)."""
+        squares = mean_square(windows)
+        rms = np.sqrt(squares)
+        magnitude = np.abs(windows)
+        peak = np.maximum.reduce(magnitude, axis=1)
+        mean = np.add.reduce(magnitude, axis=1) / np.float32(windows.shape[1])
+        safe = rms + _TINY
+        weight = self._steadiness(windows)
+        crest = (np.log(peak / safe + _TINY) - self._log_crest) * weight
+        form = (np.log(mean / safe + _TINY) - self._log_form) * weight
+        return np.concatenate((rms / self._rms, crest, form), axis=1)
+
+    def names(self, axes: Sequence[str], rate_hz: float | None) -> list[str]:
+        """Return what each number is called."""
+        return [f"{axis} {name}" for name in ("rms", "crest factor", "form factor") for axis in axes]
+
+    def _steadiness(self, windows: FloatArray) -> FloatArray:
+        quarter = windows.shape[1] // 4
+        quarters = (windows[:, k * quarter : (k + 1) * quarter] for k in range(4))
+        quietest = np.minimum.reduce([mean_square(part) for part in quarters])
+        steady: FloatArray = quietest / (quietest + np.square(np.float32(_QUIET) * self._rms))
+        return steady
+
+    @cached_property
+    def _rms(self) -> FloatArray:
+        return np.array(self.median_rms_g, np.float32)
+
+    @cached_property
+    def _log_crest(self) -> FloatArray:
+        return np.array(self.median_log_crest, np.float32)
+
+    @cached_property
+    def _log_form(self) -> FloatArray:
+        return np.array(self.median_log_form, np.float32)
+
+
+@dataclass(frozen=True)
+class BandColumns:
+    """Amplitude in equally wide bands of each axis' Hann spectrum, without DC, over the axis' healthy total.
+
+    The amplitude is linear: a logarithm hides level and makes empty bands speak.
+    """
+
+    kind: Literal["bands"]
+    count: Annotated[int, Range(2, 4096, "bands")]
+    """Bands an axis."""
+    total_g: tuple[float, ...]
+    """Healthy median amplitude of the whole spectrum per axis."""
+
+    def of(self, windows: FloatArray) -> FloatArray:
+        """Return the amplitudes, shape (n_windows, count x n_axes), axis by axis."""
+        power = np.square(amplitude_spectrum(windows)[:, 1:])
+        bands = np.add.reduceat(power, self._edges(power.shape[1])[:-1], axis=1)
+        np.sqrt(bands, out=bands)
+        bands *= self._per_total
+        by_axis: FloatArray = bands.transpose(0, 2, 1).reshape(len(windows), -1)
+        return by_axis
+
+    def names(self, axes: Sequence[str], rate_hz: float | None) -> list[str]:
+        """Return what each number is called; without a sample rate the bands are numbered."""
+        step_hz = rate_hz / 2 / self.count if rate_hz else None
+        edges = range(self.count + 1)
+        return [f"{axis} {band_name(low, high, step_hz)}" for axis in axes for low, high in pairwise(edges)]
+
+    def _edges(self, n_bins: int) -> npt.NDArray[np.int64]:
+        return np.linspace(0, n_bins, self.count + 1).round().astype(np.int64)
+
+    @cached_property
+    def _per_total(self) -> FloatArray:
+        return (1.0 / np.array(self.total_g)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class DistancePart:
+    """Mahalanobis distance of a window's numbers from the healthy centre, over the root of their count."""
+
+    kind: Literal["distance"]
+    name: str
+    weight: Weight
+    columns: TimeColumns | BandColumns
+    centre: tuple[float, ...]
+    """Healthy centre of each number."""
+    whitening: tuple[tuple[float, ...], ...]
+    """Matrix W with W^T W the inverse of the healthy covariance, shape (n, n)."""
+    scale: tuple[float, ...]
+    """Healthy spread of each number, for telling which one deviates."""
+    tails: tuple[Tail, ...] = ()
+
+    def raw_scores(self, windows: FloatArray, models: Models) -> FloatArray:
+        """Return raw scores, shape (n_windows, 1); see ``Part``."""
+        white = (self.columns.of(windows) - self._centre) @ self._whitening
+        square: FloatArray = np.einsum("nk,nk->n", white, white)
+        return np.sqrt(square / np.float32(white.shape[1]))[:, np.newaxis]
+
+    def contributions(
+        self, window: FloatArray, models: Models, axes: Sequence[str], rate_hz: float | None
+    ) -> list[Contribution]:
+        """Return each number's share of the squared deviations in units of their spread; see ``Part``."""
+        deviation = (self.columns.of(window[np.newaxis])[0] - self._centre) / self._scale
+        return shares(self.columns.names(axes, rate_hz), np.square(deviation))
+
+    @cached_property
+    def _centre(self) -> FloatArray:
+        return np.array(self.centre, np.float32)
+
+    @cached_property
+    def _scale(self) -> FloatArray:
+        return np.array(self.scale, np.float32)
+
+    @cached_property
+    def _whitening(self) -> FloatArray:
+        return np.ascontiguousarray(np.array(self.whitening, np.float32).T)

@@ -1,0 +1,103 @@
+"""Conversion in all modes, run by the gateway's runtime; graphs that would crash a gateway are refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agent.inference.model import TFLiteModel
+from trainer.errors import ConversionError, TrainingError
+from trainer.models import NetworkSettings, build_model
+from trainer.quantization import QUANTIZATIONS, Quantization, check_graph, convert
+from trainer.quiet import load_tensorflow
+from trainer.training import TrainingSettings, train
+
+SHAPE = (16, 2)
+# BuiltinOperator in the TFLite schema
+FULLY_CONNECTED = 9
+
+
+@pytest.fixture(scope="module")
+def features() -> np.ndarray:
+    phase = np.random.default_rng(0).uniform(0.0, 2 * np.pi, (200, 1, 2))
+    waves = np.sin(2 * np.pi * np.arange(16)[None, :, None] / 8 + phase)
+    return (1.4 * waves).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def model(features: np.ndarray) -> Any:
+    settings = TrainingSettings(epochs=60, learning_rate=0.01)
+    return train(
+        features[:160], features[160:], NetworkSettings(units=(16,)), settings, lambda loss: None
+    ).model
+
+
+@pytest.mark.parametrize(
+    ("quantization", "deviation"),
+    # int8 has 127 steps for the largest value, about 1.4; float16 has 11 significant bits.
+    [("int8", 0.06), ("float16", 0.003), ("float32", 1e-5)],
+)
+def test_the_gateway_computes_what_keras_computes(
+    model: Any, features: np.ndarray, quantization: Quantization, deviation: float
+) -> None:
+    content = convert(model, quantization, features)
+    network = TFLiteModel(content)
+    assert network.shape == network.output_shape == SHAPE
+    assert network.quantized == (quantization == "int8")
+    expected = np.asarray(model(features, training=False))
+    assert np.abs(expected).max() > 1.0
+    assert np.abs(network.reconstruct(features) - expected).max() < deviation
+
+
+def test_all_modes_are_offered() -> None:
+    assert QUANTIZATIONS == ("int8", "float16", "float32")
+
+
+@pytest.mark.parametrize("quantization", ["int8", "float16", "float32"])
+def test_an_all_zero_bias_is_kept_in_the_graph(features: np.ndarray, quantization: Quantization) -> None:
+    untrained = build_model(NetworkSettings(units=(4,)), SHAPE)
+    assert not any(weights.any() for weights in untrained.get_weights()[1::2])
+    check_graph(convert(untrained, quantization, features))  # would raise
+
+
+def test_a_graph_without_a_bias_is_refused(features: np.ndarray) -> None:
+    load_tensorflow()
+    import keras
+
+    inputs = keras.Input(SHAPE, name="features")
+    flat = keras.layers.Flatten()(inputs)
+    bare = keras.layers.Dense(32, use_bias=False)(flat)
+    with pytest.raises(ConversionError, match="without a bias, which crashes tflite-runtime on ARM"):
+        convert(keras.Model(inputs, keras.layers.Reshape(SHAPE)(bare)), "int8", features)
+
+
+def test_what_the_converter_cannot_do_is_one_line(features: np.ndarray) -> None:
+    load_tensorflow()
+    import keras
+
+    inputs = keras.Input(SHAPE, name="features")
+    exotic = keras.layers.Lambda(keras.ops.erfinv)(inputs)
+    with pytest.raises(ConversionError) as caught:
+        convert(keras.Model(inputs, exotic), "float32", features)
+    assert str(caught.value).startswith("the converter cannot make the model float32: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_training_stops_when_it_no_longer_gets_better(features: np.ndarray) -> None:
+    losses: list[float] = []
+    settings = TrainingSettings(epochs=400, patience=3, learning_rate=0.03)
+    trained = train(features[:160], features[160:], NetworkSettings(units=(4,)), settings, losses.append)
+    assert len(losses) == trained.epochs == trained.best_epoch + 3
+    assert trained.validation_loss == min(losses)
+    # 32 inputs: 32 x 4 + 4 and 4 x 32 + 32
+    assert trained.parameters == 292
+    restored = np.mean((np.asarray(trained.model(features[160:])) - features[160:]) ** 2)
+    assert restored == pytest.approx(trained.validation_loss, rel=1e-4)
+
+
+def test_a_loss_that_is_not_finite_ends_the_training(features: np.ndarray) -> None:
+    settings = TrainingSettings(epochs=50, learning_rate=1e30)
+    with pytest.raises(TrainingError, match=r"diverges.*lower --learning-rate"):
+        train(features[:160], features[160:], NetworkSettings(units=(4,)), settings, lambda loss: None)

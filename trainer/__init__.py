@@ -1,0 +1,1 @@
+"""From healthy recordings to a bundle: training, quantization, calibration, and what was measured."""

@@ -1,0 +1,110 @@
+"""Calibration: what a raw score means, learnt from healthy windows that the network was not trained on."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from agent.inference.detector import log_ps, raw_scores
+from agent.inference.parts import LevelPart, Models, ReconstructionPart
+from agent.inference.scoring import TAIL_PROBABILITY, Tail, joined, score_from_log_p
+from trainer.errors import DataError
+from trainer.scaling import short
+
+FloatArray = npt.NDArray[np.float32]
+ScoreArray = npt.NDArray[np.float64]
+
+_BODY_POINTS = 46  # 2 % apart
+_PRIOR_EXCEEDANCES = 10.0
+# Of a Gaussian variable: mean excess over the upper decile, and the upper decile, in standard deviations.
+_GAUSSIAN_MEAN_EXCESS = 0.47
+_GAUSSIAN_DECILE = 1.2816
+_SHAPE_LIMIT = 0.25
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Parts whose scores have a meaning."""
+
+    parts: tuple[LevelPart | ReconstructionPart, ...]
+    """The parts with their tails."""
+    combination: Tail
+    """Tail of the joined parts."""
+    scores: ScoreArray
+    """Calibrated scores of the windows that were learnt from, shape (n_windows,)."""
+
+
+def calibrate(
+    parts: Sequence[LevelPart | ReconstructionPart], models: Models, windows: FloatArray, independent: float
+) -> Calibration:
+    """Fit the tails of all columns, then the tail of the parts joined.
+
+    Args:
+        parts: The parts as they ship, but for their tails.
+        models: The graphs as they ship.
+        windows: Validation windows, shape (n_windows, length, n_axes).
+        independent: Number of independent windows among them.
+
+    Raises:
+        DataError: If a score is the same in all windows.
+        WindowError: If a sample or score is not finite.
+    """
+    raw = raw_scores(parts, models, windows)
+    fitted = tuple(
+        dataclasses.replace(part, tails=tuple(fit_tail(column, independent) for column in scores.T))
+        for part, scores in zip(parts, raw, strict=True)
+    )
+    log_weights = [math.log(part.weight) for part in fitted]
+    together = np.array([joined(row, log_weights) for row in log_ps(fitted, raw)])
+    combination = fit_tail(together, independent)
+    scores = np.array([score_from_log_p(combination.log_p(value)) for value in together])
+    return Calibration(fitted, combination, scores)
+
+
+def fit_tail(scores: FloatArray | ScoreArray, independent: float) -> Tail:
+    """Return the upper tail of healthy scores: ranks up to the upper decile, a generalised Pareto above.
+
+    Scale and shape are those of the excesses, shrunk towards ten exceedances of a Gaussian variable, so that
+    few windows give a cautious tail; ``1 / k`` is added to the shape as the price of not knowing the scale.
+
+    Args:
+        scores: Shape (n_windows,).
+        independent: Number of independent windows among them.
+
+    Raises:
+        DataError: If the scores do not vary.
+    """
+    values = np.asarray(scores, np.float64)
+    body = np.quantile(values, np.linspace(0.0, 1.0 - TAIL_PROBABILITY, _BODY_POINTS))
+    decile, median = body[-1], np.median(values)
+    if not decile > median:
+        raise DataError(
+            "the healthy windows all score alike, so no threshold can be placed; record longer, with the "
+            "machine in its normal variety"
+        )
+    excess = values[values > decile] - decile
+    seen = TAIL_PROBABILITY * independent
+    k = seen + _PRIOR_EXCEEDANCES
+    expected = _GAUSSIAN_MEAN_EXCESS * (decile - median) / _GAUSSIAN_DECILE
+    mean = (seen * excess.mean() + _PRIOR_EXCEEDANCES * expected) / k
+    shape = _shape_by_moments(excess) * seen / k
+    scale = mean * (1.0 - shape)
+    return Tail(short(body), float(f"{shape + 1.0 / k:.6g}"), float(f"{scale:.6g}"))
+
+
+def _shape_by_moments(excess: ScoreArray) -> float:
+    """Return the Pareto shape by the method of moments (Hosking and Wallis 1987), from 0 to its limit.
+
+    A shape below 0 would mean a largest score that no healthy window can pass, and a few dozen windows above
+    the decile cannot show that: left unclipped it multiplies false alarms on unseen recordings.
+    """
+    variance = excess.var()
+    if not variance > 0:
+        return 0.0
+    shape = 0.5 * (1.0 - excess.mean() ** 2 / variance)
+    return float(np.clip(shape, 0.0, _SHAPE_LIMIT))

@@ -1,0 +1,49 @@
+"""What can go wrong between recordings and a bundle, one class per reaction."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class TrainerError(Exception):
+    """Root of all errors of this package."""
+
+
+class DataError(TrainerError, ValueError):
+    """The recordings cannot be learnt from; other recordings or another choice of columns are needed."""
+
+
+class MethodError(TrainerError, ValueError):
+    """The description of a threshold is not understood."""
+
+
+class TrainingError(TrainerError):
+    """The network does not learn; other training settings are needed."""
+
+
+class ConversionError(TrainerError):
+    """The converter fails, or its graph is not fit for gateways; another quantization may be."""
+
+
+class OutputError(TrainerError):
+    """A file cannot be written, or what was written does not pass the gateway's checks.
+
+    Attributes:
+        path: The file.
+    """
+
+    def __init__(self, path: Path, message: str) -> None:
+        super().__init__(f"{path}: {message}")
+        self.path = path
+
+
+class KeyFileError(TrainerError):
+    """A signing key cannot be read or made.
+
+    Attributes:
+        path: The key file.
+    """
+
+    def __init__(self, path: Path, message: str) -> None:
+        super().__init__(f"{path}: {message}")
+        self.path = path

@@ -1,0 +1,108 @@
+"""What is normal about the training windows: scales of the features, and the level of each axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from agent.inference.features import (
+    Features,
+    RawFeatures,
+    SpectrumFeatures,
+    amplitude_spectrum,
+    centred,
+    log_spectrum,
+    mean_square,
+)
+from agent.inference.parts import LevelPart, rms_columns
+from trainer.errors import DataError
+
+FloatArray = npt.NDArray[np.float32]
+
+FeatureKind = Literal["raw", "spectrum"]
+
+LEVEL_WEIGHT = 1 / 3
+"""Level against shape as in the default recipe, where level and time have 1/6 each of the whole."""
+
+_MIN_SPREAD = 0.02
+_FLOOR_SHARE = 0.2
+_MIN_FLOOR_G = 1e-9
+_DEVIATION_SHARE = 0.5
+
+
+def fit_features(kind: FeatureKind, windows: FloatArray, axes: Sequence[str]) -> Features:
+    """Return the features with their scales.
+
+    Args:
+        kind: Which features.
+        windows: Training windows, shape (n_windows, length, n_axes).
+        axes: Names of the axes.
+
+    Raises:
+        DataError: If an axis does not move in these windows.
+    """
+    x = centred(windows)
+    scale_g = np.sqrt(mean_square(x).mean(axis=0, dtype=np.float64))
+    _check_moving(scale_g, axes)
+    return RawFeatures("raw", short(scale_g)) if kind == "raw" else _fit_spectrum(x)
+
+
+def fit_level(windows: FloatArray, axes: Sequence[str]) -> LevelPart:
+    """Return the level part, without its tails.
+
+    The spread is read from the upper and the lower decile, and never less than 2 % of the median.
+
+    Args:
+        windows: Training windows, shape (n_windows, length, n_axes).
+        axes: Names of the axes.
+
+    Raises:
+        DataError: If an axis is silent in half of the windows.
+    """
+    rms = rms_columns(centred(windows)).astype(np.float64)
+    median = np.median(rms, axis=0)
+    _check_moving(median, axes)
+    low, high = np.quantile(rms / median, (0.1, 0.9), axis=0)
+    return LevelPart(
+        "level",
+        "level",
+        LEVEL_WEIGHT,
+        short(median),
+        short(np.maximum(high - 1.0, _MIN_SPREAD)),
+        short(np.maximum(1.0 - low, _MIN_SPREAD)),
+    )
+
+
+def short(values: npt.NDArray[np.float64]) -> tuple[float, ...]:
+    """Return numbers rounded to six digits: a manifest need not hold more than float32 can."""
+    return tuple(float(f"{value:.6g}") for value in values)
+
+
+def _fit_spectrum(x: FloatArray) -> SpectrumFeatures:
+    amplitude = amplitude_spectrum(x)
+    # Amplitudes of a noisy bin are Rayleigh distributed: now and then one is nearly 0, its logarithm far out.
+    # With a fifth of the median, which is the noise floor, added, their logarithm has the kurtosis of a
+    # Gaussian variable (excess 0.01; without it 2.4), and the lines are left alone.
+    floor_g = max(_FLOOR_SHARE * float(np.median(amplitude)), _MIN_FLOOR_G)
+    levels = log_spectrum(x, floor_g)
+    deviation = levels.std(axis=0, dtype=np.float64)
+    # A steady line hardly deviates at all; left to itself it would cry at a change of load.
+    deviation = np.maximum(deviation, _DEVIATION_SHARE * np.median(deviation))
+    return SpectrumFeatures(
+        "spectrum",
+        float(f"{floor_g:.6g}"),
+        tuple(short(row) for row in levels.mean(axis=0, dtype=np.float64)),
+        tuple(short(row) for row in deviation),
+    )
+
+
+def _check_moving(scale: npt.NDArray[np.float64], axes: Sequence[str]) -> None:
+    for axis, value in zip(axes, scale[: len(axes)], strict=True):
+        if not value > 0:
+            raise DataError(
+                f"column '{axis}' stands still in half of the training windows or more; record the machine "
+                "while it runs, or leave the column out with --columns"
+            )

@@ -1,0 +1,108 @@
+"""What a person, or a program, is told at the end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from agent.inference.features import RawFeatures, SpectrumFeatures
+from agent.inference.manifest import Manifest, manifest_bytes
+from agent.inference.parts import ReconstructionPart
+from agent.inference.scoring import Threshold
+from trainer.evaluation import FalseAlarms
+from trainer.fit import FitReport
+from trainer.provenance import Provenance
+
+_INTERNAL = ("parts", "combination", "members", "golden_tolerance")
+
+
+def summary(report: FitReport) -> str:
+    """Return the report as a few lines of text."""
+    return "\n".join(f"{topic:<12}{text}" for topic, text in _lines(report))
+
+
+def summary_json(report: FitReport) -> str:
+    """Return the report as JSON: the manifest without its numbers for the gateway, file, size and key."""
+    manifest = json.loads(manifest_bytes(report.manifest))
+    told = {key: value for key, value in manifest.items() if key not in _INTERNAL}
+    file = {"bundle": str(report.target.path), "bytes": report.size_bytes, "signed_by": report.signed_by}
+    return json.dumps(file | told, indent=1, ensure_ascii=False)
+
+
+def _lines(report: FitReport) -> Iterator[tuple[str, str]]:
+    manifest, provenance = report.manifest, report.provenance
+    for record in provenance.data:
+        gaps = f", {record.gaps} gaps" if record.gaps else ""
+        yield "data", f"{record.name}: {record.samples} samples{gaps}"
+        yield from (("", note) for note in record.notes)
+    yield "input", f"{', '.join(manifest.axes)}, {_rate(manifest)}"
+    counts = provenance.windows
+    yield (
+        "windows",
+        f"{manifest.window.length} samples, hop {manifest.window.hop}: "
+        f"{counts.train} train, {counts.validation} validation, {counts.test} test",
+    )
+    yield "features", _features(manifest)
+    yield "network", _network(report)
+    training = provenance.training
+    yield "loss", f"{training.loss:.4g} train, {training.validation_loss:.4g} validation"
+    yield from _quantization(provenance)
+    yield "warning", _threshold(manifest.thresholds.warning)
+    yield "alarm", _threshold(manifest.thresholds.alarm)
+    for counted in provenance.false_alarms:
+        yield "held out", _false_alarms(counted)
+    signed = f"signed by {report.signed_by}" if report.signed_by else "not signed"
+    yield "bundle", f"{report.target.path}, {report.size_bytes / 1000:.1f} kB, {signed}"
+    yield "next", f"judder replay RECORDING --model {report.target.path}"
+
+
+def _rate(manifest: Manifest) -> str:
+    if manifest.rate_hz is None:
+        return "sample rate unknown: the daemon needs one, state it with --rate"
+    return f"{manifest.rate_hz:g} Hz"
+
+
+def _features(manifest: Manifest) -> str:
+    features = _reconstruction(manifest).features
+    if isinstance(features, RawFeatures):
+        scales = zip(manifest.axes, features.scale_g, strict=True)
+        return "raw, mean removed, divided by RMS: " + ", ".join(f"{a} {s:.3g}" for a, s in scales)
+    if isinstance(features, SpectrumFeatures):
+        return f"log spectrum, standardised per bin, floor {features.floor_g:.3g}"
+    return features.kind
+
+
+def _network(report: FitReport) -> str:
+    training, settings = report.provenance.training, report.provenance.settings
+    units = "-".join(str(size) for size in settings.network.units)
+    return (
+        f"{settings.network.architecture} {units} {settings.network.activation}, {training.parameters} "
+        f"parameters, best after {training.best_epoch} of {training.epochs} epochs"
+    )
+
+
+def _quantization(provenance: Provenance) -> Iterator[tuple[str, str]]:
+    if provenance.settings.quantization == "float32":
+        yield "float32", "nothing was rounded"
+        return
+    fidelity = provenance.fidelity
+    yield (
+        provenance.settings.quantization,
+        f"scores correlate with float32 by {fidelity.correlation:.4f}, largest difference "
+        f"{fidelity.largest_difference:.1%} of the median score",
+    )
+
+
+def _threshold(threshold: Threshold) -> str:
+    return f"score {threshold.score:.2f} ({threshold.method})"
+
+
+def _false_alarms(counted: FalseAlarms) -> str:
+    return (
+        f"{counted.alarms} of {counted.windows} windows at {counted.level} or above; 95 % upper limit of the "
+        f"rate {counted.upper_limit:.2g} ({counted.independent} independent windows)"
+    )
+
+
+def _reconstruction(manifest: Manifest) -> ReconstructionPart:
+    return next(part for part in manifest.parts if part.kind == "reconstruction")
