@@ -102,7 +102,7 @@ def default_length(rate_hz: float | None) -> int:
     """
     if rate_hz is None:
         return _UNKNOWN_RATE_LENGTH
-    return min(max(2 ** round(math.log2(_WINDOW_S * rate_hz)), 32), 512)
+    return min(max(int(2.0 ** round(math.log2(_WINDOW_S * rate_hz))), 32), 512)
 
 
 def choose_window(rate_hz: float | None, length: int | None = None, hop: int | None = None) -> WindowSpec:

@@ -48,7 +48,6 @@ class FitReport:
     manifest: Manifest
     provenance: Provenance
     size_bytes: int
-    model_bytes: int
     signed_by: str | None
     """Public key in hex; None for an unsigned bundle."""
 
@@ -108,7 +107,6 @@ def fit(
         written,
         provenance,
         target.path.stat().st_size,
-        len(graph.content),
         signer.public_key if signer else None,
     )
 

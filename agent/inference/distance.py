@@ -132,7 +132,8 @@ class DistancePart:
         """Return raw scores, shape (n_windows, 1); see ``Part``."""
         white = (self.columns.of(windows) - self._centre) @ self._whitening
         square: FloatArray = np.einsum("nk,nk->n", white, white)
-        return np.sqrt(square / np.float32(white.shape[1]))[:, np.newaxis]
+        distance: FloatArray = np.sqrt(square / np.float32(white.shape[1]))
+        return distance[:, np.newaxis]
 
     def contributions(
         self, window: FloatArray, models: Models, axes: Sequence[str], rate_hz: float | None

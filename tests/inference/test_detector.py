@@ -96,31 +96,33 @@ def test_a_recording_is_judged_as_its_windows_are(level_manifest: Manifest) -> N
         assert detector.judge(samples[np.newaxis, start : start + 64])[0] == verdict
 
 
-class TestOnTheRealRuntime:
-    """The demo's bundle: a quantized network and a level part."""
+@pytest.fixture(scope="module")
+def demo_detector() -> Detector:
+    """The demo's bundle on the real runtime: a quantized network and a level part."""
+    return open_detector(DEMO)[0]
 
-    @pytest.fixture(scope="class")
-    def detector(self) -> Detector:
-        return open_detector(DEMO)[0]
 
-    def test_noise_is_not_the_machine(self, detector: Detector) -> None:
-        spec, axes = detector.manifest.window, detector.manifest.axes
-        windows = np.random.default_rng(0).normal(0, 0.3, (3, spec.length, len(axes))).astype(np.float32)
-        assert [verdict.level for verdict in detector.judge(windows)] == [Level.ALARM] * 3
+def test_noise_is_not_the_machine(demo_detector: Detector) -> None:
+    spec, axes = demo_detector.manifest.window, demo_detector.manifest.axes
+    windows = np.random.default_rng(0).normal(0, 0.3, (3, spec.length, len(axes))).astype(np.float32)
+    assert [verdict.level for verdict in demo_detector.judge(windows)] == [Level.ALARM] * 3
 
-    def test_a_window_scores_the_same_alone_and_among_others(self, detector: Detector) -> None:
-        windows = read_bundle(DEMO).golden.windows
-        together = detector.judge(windows)
-        assert [detector.judge(window[np.newaxis])[0] for window in windows] == together
 
-    @settings(max_examples=30, deadline=None)
-    @given(gain=st.floats(0.0, 100.0))
-    def test_every_finite_window_has_a_finite_score(self, detector: Detector, gain: float) -> None:
-        windows = read_bundle(DEMO).golden.windows * np.float32(gain)
-        assert all(np.isfinite(verdict.score) for verdict in detector.judge(windows))
+def test_a_window_scores_the_same_alone_and_among_others(demo_detector: Detector) -> None:
+    windows = read_bundle(DEMO).golden.windows
+    together = demo_detector.judge(windows)
+    assert [demo_detector.judge(window[np.newaxis])[0] for window in windows] == together
 
-    def test_a_machine_twice_as_loud_is_abnormal(self, detector: Detector) -> None:
-        golden = read_bundle(DEMO).golden
-        healthy = golden.windows[golden.scores < 1.0]
-        assert len(healthy)
-        assert all(verdict.level is Level.ALARM for verdict in detector.judge(healthy * np.float32(2.0)))
+
+@settings(max_examples=30, deadline=None)
+@given(gain=st.floats(0.0, 100.0))
+def test_every_finite_window_has_a_finite_score(demo_detector: Detector, gain: float) -> None:
+    windows = read_bundle(DEMO).golden.windows * np.float32(gain)
+    assert all(np.isfinite(verdict.score) for verdict in demo_detector.judge(windows))
+
+
+def test_a_machine_twice_as_loud_is_abnormal(demo_detector: Detector) -> None:
+    golden = read_bundle(DEMO).golden
+    healthy = golden.windows[golden.scores < 1.0]
+    assert len(healthy)
+    assert all(verdict.level is Level.ALARM for verdict in demo_detector.judge(healthy * np.float32(2.0)))

@@ -68,9 +68,9 @@ def test_long_recordings_are_thinned_evenly(make_source: Make) -> None:
 
 @pytest.mark.parametrize(
     ("rate_hz", "length"),
-    [(50, 32), (100, 64), (200, 128), (800, 512), (3200, 512), (10, 32), (None, 64)],
+    [(50, 32), (100, 64), (200, 128), (800, 512), (3200, 512), (10, 32), (0.5, 32), (None, 64)],
 )
-def test_the_choose_window_is_that_of_the_recipe(rate_hz: float | None, length: int) -> None:
+def test_the_default_window_is_that_of_the_recipe(rate_hz: float | None, length: int) -> None:
     window = choose_window(rate_hz)
     assert (window.length, window.hop) == (length, length // 4)
 
