@@ -5,12 +5,13 @@ GATEWAY := .venv-gateway
 VENV := .venv
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo demo-model test lint format types bench lock clean mosquitto
+.PHONY: help demo demo-model test lint format types bench torture lock clean mosquitto
 
 help:
 	@echo "make demo        watch a simulated machine fail (gateway install, no TensorFlow)"
 	@echo "make test        lint, types and all tests"
 	@echo "make bench       cost per window, FIFO drain, memory, latency"
+	@echo "make torture     1,000 cycles of kills, cuts, full disks and wrong clocks: is an alert lost?"
 	@echo "make demo-model  train the demo's bundle from scratch"
 	@echo "make lint, make format, make types, make lock, make clean"
 
@@ -37,6 +38,9 @@ types: $(VENV)/.ready
 
 bench: $(VENV)/.ready
 	$(VENV)/bin/python -m benchmarks
+
+torture: $(VENV)/.ready mosquitto
+	$(VENV)/bin/python -m benchmarks.torture --cycles 1000
 
 # The lock files hold versions and hashes, and no registry: pip asks whichever it is configured for.
 lock: $(VENV)/.ready

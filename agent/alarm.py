@@ -53,12 +53,17 @@ class Alarm:
 
     def __init__(self, thresholds: Thresholds, policy: AlarmPolicy, level: Level = Level.NORMAL) -> None:
         """Start at a level: that of the alert that was open when the daemon stopped, or normal."""
-        self._thresholds = thresholds
+        self._recent: deque[float] = deque()
+        self.level = level
+        self.adjust(thresholds, policy)
+
+    def adjust(self, thresholds: Thresholds, policy: AlarmPolicy) -> None:
+        """Change what makes a level; the level stays until the next window says otherwise."""
+        self.thresholds = thresholds
         self._policy = policy
-        self._recent: deque[float] = deque(maxlen=policy.n)
+        self._recent = deque(self._recent, maxlen=policy.n)
         warning = thresholds.of(Level.WARNING)
         self._quiet_below = warning - policy.hysteresis * abs(warning)
-        self.level = level
 
     def update(self, score: float) -> Transition | None:
         """Take the next window's score and return what changed, if anything.
@@ -79,7 +84,7 @@ class Alarm:
 
     def _supported_level(self) -> Level:
         for level in (Level.ALARM, Level.WARNING):
-            threshold = self._thresholds.of(level)
+            threshold = self.thresholds.of(level)
             if sum(score >= threshold for score in self._recent) >= self._policy.k:
                 return level
         return Level.NORMAL

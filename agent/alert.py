@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from agent.alarm import Change
 from agent.inference.features import AxisStatistics, Contribution
 from agent.inference.scoring import Level
+
+
+class Subject(StrEnum):
+    """Whose trouble an alert is."""
+
+    MACHINE = "machine"
+    """The machine shakes as it should not."""
+    SENSOR = "sensor"
+    """The sensor cannot be trusted: the machine is not watched, or not well."""
+
+
+SENSOR_PART = "sensor"
+"""What stands for the detector's part in a sensor's alert."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +39,11 @@ class AlertEvent:
     at: datetime
     """UTC time of the window's last sample."""
     score: float
-    """The window's score, in standard deviations (see ``scoring.Scorer``)."""
+    """The window's score, in standard deviations (see ``scoring.Scorer``); 0 for a sensor's alert."""
     threshold: float
-    """Threshold of the level."""
+    """Threshold of the level; 0 for a sensor's alert."""
     part: str
-    """The part of the detector that speaks loudest: ``level``, ``reconstruction``, ..."""
+    """Loudest part of the detector: ``level``, ``reconstruction``, ...; ``SENSOR_PART`` if none."""
     statistics: tuple[AxisStatistics, ...]
     """The window's statistics, one per axis."""
     contributions: tuple[Contribution, ...]
@@ -38,3 +52,7 @@ class AlertEvent:
     """Name and version of the bundle."""
     simulated: bool
     """True if the samples come from a simulated sensor."""
+    subject: Subject = Subject.MACHINE
+    """Whose trouble it is."""
+    reason: str = ""
+    """For a sensor's alert: what is wrong, where, and the next step."""

@@ -5,21 +5,51 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 from agent.alarm import AlarmPolicy
 from agent.decode import DecodeError, Pattern, Range, decode
 from agent.errors import ConfigError
+from agent.evidence import EvidenceSettings
 from agent.messages import GatewayName, TopicLevel
+from agent.outbox import OutboxLimits
+from agent.store import HistoryLimits
 from agent.uplink import BrokerSettings, TlsSettings
+from firmware_bridge.faults import FaultPlan
 
 DEFAULT_PATH = Path("/etc/judder/judder.toml")
 SIMULATED = "sim:"
 """A bus whose name begins so is simulated; it is never a fallback."""
+IIO = "iio:"
+"""A bus whose name begins so is a device that the kernel drives; its chip is ``iio``."""
 
 Address = Annotated[int, Range(0x08, 0x77, "(7-bit I2C address)")]
 Interval = Annotated[float, Range(0.1, 86400.0, "s")]
+
+
+class Combination(StrEnum):
+    """How the scores of several models become one (see ``ensemble``)."""
+
+    MAX = "max"
+    """One model that is sure is enough."""
+    MEAN = "mean"
+    """They share their evidence."""
+    VOTE = "vote"
+    """More than half of them must agree."""
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Models that judge a sensor's windows beside its ``bundle``; all take the same windows."""
+
+    bundles: tuple[Path, ...]
+    combine: Combination = Combination.MAX
+
+    def __post_init__(self) -> None:
+        if not self.bundles:
+            raise ValueError("bundles: at least one is needed beside the sensor's own")
 
 
 @dataclass(frozen=True)
@@ -27,7 +57,7 @@ class Sensor:
     """One accelerometer and the model that judges it."""
 
     bus: str
-    """``/dev/i2c-N``, or ``sim:NAME`` for a simulated one."""
+    """``/dev/i2c-N``, ``iio:NAME`` or ``iio:N`` if the kernel drives the chip, ``sim:NAME`` if simulated."""
     bundle: Path
     """Model bundle; a relative path starts at the configuration file's folder."""
     rate_hz: Annotated[float, Range(0.1, 1e5, "Hz")]
@@ -36,20 +66,50 @@ class Sensor:
     address: Address | None = None
     """7-bit address; the chip's usual one if absent."""
     range_g: Annotated[float, Range(0.1, 1000.0, "g")] = 16.0
+    bus_speed_hz: Annotated[float, Range(1e4, 3.4e6, "Hz")] | None = None
+    """Clock of the bus; if absent, what the device tree says, else 400 kHz."""
     alarm: AlarmPolicy = field(default_factory=AlarmPolicy)
     signal: Mapping[str, Any] | None = None
     """What a simulated sensor feels: ``kind`` and its parameters (see ``firmware_bridge.signals``)."""
+    ensemble: Ensemble | None = None
+    """Further models that judge the same windows."""
+    faults: FaultPlan | None = None
+    """What goes wrong with a simulated sensor: ``plan``, a list, and ``seed`` (see ``docs/faults.md``)."""
 
     def __post_init__(self) -> None:
         if self.simulated and self.signal is None:
             raise ValueError("a simulated bus needs a table 'signal' that says what the sensor feels")
-        if not self.simulated and self.signal is not None:
-            raise ValueError(f"'signal' is for simulated buses; {self.bus} is a real one")
+        for key in ("signal", "faults"):
+            if not self.simulated and getattr(self, key) is not None:
+                raise ValueError(f"'{key}' is for simulated buses; {self.bus} is a real one")
+        if self.bus.startswith(IIO) != (self.chip == "iio"):
+            raise ValueError(f"chip 'iio' and a bus 'iio:NAME' go together; here: {self.chip} on {self.bus}")
+        if self.bus.startswith(IIO) and self.address is not None:
+            raise ValueError("'address' is for chips on an I2C bus; the kernel knows that of an iio device")
 
     @property
     def simulated(self) -> bool:
         """True if the sensor's bus is simulated."""
         return self.bus.startswith(SIMULATED)
+
+    @property
+    def bundles(self) -> tuple[Path, ...]:
+        """The bundle, and those of the ensemble."""
+        return (self.bundle, *(self.ensemble.bundles if self.ensemble else ()))
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Where Prometheus may ask; the control socket answers it in any case."""
+
+    listen: Annotated[str, Pattern(r"(127\.0\.0\.1|\[::1\]|localhost):[0-9]{1,5}", "a local address")]
+    """``127.0.0.1:9110``. There is no password: only this machine may ask."""
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port)
 
 
 @dataclass(frozen=True)
@@ -69,6 +129,10 @@ class Config:
     uplink: BrokerSettings | None = None
     """Absent: alerts stay on the gateway."""
     telemetry: TelemetryIntervals = field(default_factory=TelemetryIntervals)
+    outbox: OutboxLimits = field(default_factory=OutboxLimits)
+    history: HistoryLimits = field(default_factory=HistoryLimits)
+    metrics: Metrics | None = None
+    evidence: EvidenceSettings = field(default_factory=EvidenceSettings)
     state_dir: Path = Path("/var/lib/judder")
     """Alerts and outbox (``judder.db``)."""
     runtime_dir: Path = Path("/run/judder")
@@ -123,7 +187,7 @@ def parse_config(text: str, path: Path) -> Config:
 
 def _with_absolute_paths(config: Config, folder: Path) -> Config:
     """Return the configuration with relative paths taken from the file's folder."""
-    sensors = {name: replace(s, bundle=folder / s.bundle) for name, s in config.sensors.items()}
+    sensors = {name: _sensor_with_absolute_paths(sensor, folder) for name, sensor in config.sensors.items()}
     return replace(
         config,
         sensors=sensors,
@@ -131,6 +195,13 @@ def _with_absolute_paths(config: Config, folder: Path) -> Config:
         state_dir=folder / config.state_dir,
         runtime_dir=folder / config.runtime_dir,
     )
+
+
+def _sensor_with_absolute_paths(sensor: Sensor, folder: Path) -> Sensor:
+    ensemble = sensor.ensemble
+    if ensemble is not None:
+        ensemble = replace(ensemble, bundles=tuple(folder / bundle for bundle in ensemble.bundles))
+    return replace(sensor, bundle=folder / sensor.bundle, ensemble=ensemble)
 
 
 def _broker_with_absolute_paths(broker: BrokerSettings, folder: Path) -> BrokerSettings:

@@ -17,20 +17,14 @@ import socket
 import stat
 import struct
 import time
-from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any, Self, TypeAlias
+from typing import Self
 
-from agent.errors import AgentError, ControlError
-from firmware_bridge.errors import BridgeError
+from agent.commands import Commands, Json, refusal
+from agent.errors import ControlError
 
 logger = logging.getLogger(__name__)
-
-Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | float | bool | None"
-Handler: TypeAlias = Callable[[Mapping[str, Any]], Json]
-"""Takes the arguments of the request and returns the result. The text of an ``AgentError``, ``BridgeError``
-or ``ValueError`` becomes the reply; other errors are logged."""
 
 MAX_REQUEST_BYTES = 64 * 1024
 PROBE_TIMEOUT_S = 5.0
@@ -45,17 +39,17 @@ class ControlServer:
 
     Args:
         path: The socket; what a dead daemon left there is replaced.
-        handlers: Name of the command to what answers it. Called in the server's thread.
+        commands: Answers the requests, in the server's thread.
         client_timeout_s: How long one client may keep the others waiting, each way.
 
     Raises:
         ControlError: If a live daemon answers there, or the socket cannot be made.
     """
 
-    def __init__(self, path: Path, handlers: Mapping[str, Handler], client_timeout_s: float = 5.0) -> None:
+    def __init__(self, path: Path, commands: Commands, client_timeout_s: float = 5.0) -> None:
         self._path = path
         self._client_timeout_s = client_timeout_s
-        self._handlers = dict(handlers)
+        self._commands = commands
         self._stop = Event()
         _remove_stale(path)
         self._listener = _listen(path)
@@ -105,32 +99,11 @@ class ControlServer:
             if not _is_allowed(client, self._path):
                 raise ControlError("not allowed; run as root or join the group of the socket")
         except ControlError as error:
-            reply = _refusal(error)
+            reply = refusal(error)
         else:
-            reply = self._reply(line)
+            reply = self._commands.answer(line)
         client.settimeout(self._client_timeout_s)
-        client.sendall(reply.encode() + b"\n")
-
-    def _reply(self, line: bytes) -> str:
-        try:
-            return json.dumps({"ok": True, "result": self._answer(line)}, allow_nan=False)
-        except (AgentError, BridgeError, ValueError) as error:
-            return _refusal(error)
-        except Exception:
-            logger.exception("a control command failed")
-            return _refusal("internal error; see the log of judder")
-
-    def _answer(self, line: bytes) -> Json:
-        try:
-            request = json.loads(line)
-        except ValueError as error:
-            raise ControlError(f"the request is not JSON: {error}") from error
-        if not isinstance(request, dict) or not isinstance(request.get("command"), str):
-            raise ControlError('the request has no command; send {"command": "status"}')
-        command = request.pop("command")
-        if command not in self._handlers:
-            raise ControlError(f"unknown command '{command}'; known are {', '.join(sorted(self._handlers))}")
-        return self._handlers[command](request)
+        client.sendall(json.dumps(reply).encode() + b"\n")
 
 
 def request(path: Path, command: str, *, timeout_s: float = 10.0, **arguments: Json) -> Json:
@@ -162,10 +135,6 @@ def request(path: Path, command: str, *, timeout_s: float = 10.0, **arguments: J
         case {"ok": False, "error": str(text)}:
             raise ControlError(text)
     raise ControlError(f"{path}: not a reply of judder; is it judder's socket?")
-
-
-def _refusal(reason: object) -> str:
-    return json.dumps({"ok": False, "error": str(reason)})
 
 
 def _read_line(connection: socket.socket, timeout_s: float, limit: int | None = None) -> bytes:

@@ -1,64 +1,61 @@
-"""The composition root: a configuration becomes parts, parts become threads. Nothing else builds parts."""
+"""The composition root: a configuration becomes parts, parts become threads. ``assembly`` builds them."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from functools import partial
-from threading import Event
-from typing import Any
+from threading import Event, Lock
+from typing import TYPE_CHECKING, Any
 
+from agent import assembly, reload
 from agent import watchdog as systemd
-from agent.alarm import Alarm
+from agent.alarm import Change
 from agent.alert import AlertEvent
-from agent.backoff import Backoff
-from agent.config import Config, Sensor
-from agent.control import ControlServer, Handler
-from agent.errors import ConfigError, ControlError
-from agent.inference.detector import Detector, open_detector
-from agent.inference.scoring import Level
-from agent.messages import alert_message, format_utc
-from agent.monitor import Monitor
-from agent.ring_buffer import RingBuffer, WindowReader
-from agent.sampler import BACKOFF_FIRST_S, BACKOFF_LONGEST_S, Sampler
-from agent.sensors import Opener, sensor_opener
-from agent.station import Station
-from agent.status import gateway_status, version
+from agent.assembly import Surroundings
+from agent.bus_sampler import BusSampler
+from agent.commands import Commands
+from agent.config import Config
+from agent.control import ControlServer
+from agent.errors import AgentError, ConfigError, StoreError
+from agent.evidence import Evidence
+from agent.forwarder import Forwarder
+from agent.handlers import Handlers
+from agent.journal import Entry, fields
+from agent.messages import alert_message
+from agent.metrics import AlertCounter
+from agent.status import version
 from agent.store import AlertStore
 from agent.telemetry import Telemetry
-from agent.uplink import Forwarder
+from agent.uplink import UplinkStatus
 from agent.watchdog import Watchdog, sd_notify
 from firmware_bridge.clock import Clock, SystemClock
-from firmware_bridge.errors import BridgeError
+
+if TYPE_CHECKING:
+    from agent.metrics_server import MetricsServer
 
 logger = logging.getLogger(__name__)
 
-SENSOR_AXES = ("x", "y", "z")
-RATE_TOLERANCE = 0.05
-"""A chip's own clock is a few percent off its nominal rate, and so is a recording made with one."""
-RING_WINDOWS = 8
-"""Windows that the ring buffer holds: how long the detector may be late without a loss."""
 POLL_S = 0.5
 STOP_TIMEOUT_S = 0.8
 """A thread that does not end within this is left behind: the daemon stops in under two seconds."""
 
+RELOAD_TIMEOUT_S = 15.0
+"""How long a connection that is being made may hold up a reload; less than systemd's watchdog allows."""
+
 Listener = Callable[[AlertEvent], None]
+check = assembly.check
 
 
-@dataclass(frozen=True)
-class _Parts:
-    """What runs."""
-
-    stations: list[Station]
-    forwarder: Forwarder | None
-    watchdog: Watchdog
-    telemetry: Telemetry | None
-    control: ControlServer
-
-
-def run(config: Config, stop: Event, *, clock: Clock | None = None, listener: Listener | None = None) -> None:
+def run(
+    config: Config,
+    stop: Event,
+    *,
+    clock: Clock | None = None,
+    listener: Listener | None = None,
+    load: Callable[[], Config] | None = None,
+    hangup: Event | None = None,
+) -> None:
     """Run the daemon until ``stop`` is set.
 
     Args:
@@ -66,96 +63,212 @@ def run(config: Config, stop: Event, *, clock: Clock | None = None, listener: Li
         stop: Ends the daemon.
         clock: The system's, if None.
         listener: Told of every alert event once it is stored.
+        load: Reads the configuration again, for a reload.
+        hangup: Set when the configuration shall be loaded again; cleared when it was.
 
     Raises:
         ConfigError: If a sensor cannot be as configured, or its bundle is made for another.
         BundleError: If a bundle is not to be trusted on this machine.
-        StoreError: If the alert store cannot be opened.
+        StoreError: If the alert store cannot be opened, or turns out to be damaged: the next start heals it.
         ControlError: If another daemon has the control socket.
     """
-    clock = clock or SystemClock()
+    clock, hangup = clock or SystemClock(), hangup or Event()
     with ExitStack() as stack:
-        parts = _build(config, clock, listener or (lambda event: None), stack)
-        _start(parts, stack)
+        daemon = Daemon(config, clock, stack, listener=listener, load=load)
+        daemon.start()
         sd_notify(systemd.READY)
         logger.info("judder %s watches %s", version(), ", ".join(config.sensors))
         interval_s = min(systemd.watchdog_interval_s() or POLL_S, POLL_S)
         while not clock.wait(interval_s, stop):
-            parts.watchdog.poll()
-            if parts.telemetry is not None:
-                parts.telemetry.poll()
+            daemon.poll()
+            if hangup.is_set():
+                hangup.clear()
+                daemon.reload_or_tell()
         sd_notify(systemd.STOPPING)
         logger.info("stopping")
 
 
-def check(config: Config) -> None:
-    """Refuse a configuration whose sensors and bundles cannot work together; opens no bus.
+class Daemon:
+    """Everything that runs. Built whole; ``start`` makes it run, the exit stack ends it.
+
+    Args:
+        config: What to run.
+        clock: For everybody.
+        stack: Closes what is opened here; what is pushed last stops first.
+        listener: Told of every alert event once it is stored.
+        load: Reads the configuration again, for a reload.
 
     Raises:
-        ConfigError: If a sensor cannot be as configured, or its bundle is made for another.
-        BundleError: If a bundle is not to be trusted on this machine.
+        AgentError: See ``run``.
     """
-    for name, sensor in config.sensors.items():
-        _opener(name, sensor, SystemClock())
-        _detector(config, name, sensor)
+
+    def __init__(
+        self,
+        config: Config,
+        clock: Clock,
+        stack: ExitStack,
+        *,
+        listener: Listener | None = None,
+        load: Callable[[], Config] | None = None,
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._stack = stack
+        self._listener = listener
+        self._load = load
+        self._reloading = Lock()
+        self._alerts = AlertCounter()
+        judges = {name: assembly.judge(config, name, sensor) for name, sensor in config.sensors.items()}
+        _make_folders(config)
+        opened = AlertStore.open(config.database, clock.utc(), config.outbox, config.history)
+        self._store = stack.enter_context(opened)
+        self._watchdog = Watchdog(sd_notify, clock)
+        self._evidence = Evidence(config.state_dir / "evidence", config.evidence, clock, self._watchdog)
+        shared = Surroundings(self._store, clock, self._watchdog, self._announce, self._evidence)
+        self._stations = assembly.stations(config, shared, judges)
+        self._bus_samplers = assembly.bus_samplers(config, self._stations, clock, self._watchdog)
+        self._handlers = Handlers(
+            lambda: self._config,
+            self._stations,
+            self._store,
+            self._uplink_status,
+            self._alerts,
+            self._evidence.capture,
+            clock,
+        )
+        self._remote_commands = Commands("MQTT", self._handlers.table())
+        self._forwarder = self._new_forwarder()
+        outbox = self._store.outbox if config.uplink else None
+        self._telemetry = Telemetry(config.telemetry, config.gateway, self._stations, outbox, clock)
+        local = Commands("control socket", self._handlers.table() | {"reload": lambda _: self.reload()})
+        self._control = ControlServer(config.control_socket, local)
+        self._metrics: MetricsServer | None = None
+
+    def start(self) -> None:
+        """Start the threads; stopped are first those that sample, then those that judge, then who sends."""
+        self._stack.enter_context(self._control)
+        self._stack.callback(self._close_metrics)
+        self._serve_metrics(self._config)
+        self._stack.callback(self._stop_forwarder)
+        if self._forwarder is not None:
+            self._forwarder.start()
+        self._stack.callback(self._evidence.stop, STOP_TIMEOUT_S)
+        self._evidence.start()
+        for station in self._stations:
+            self._stack.callback(station.stop, STOP_TIMEOUT_S)
+            station.start()
+        for bus_sampler in self._bus_samplers:
+            self._stack.callback(_stop_sampling, bus_sampler)
+            bus_sampler.start()
+
+    def poll(self) -> None:
+        """Feed systemd's watchdog and report what is due; call it every half second.
+
+        Raises:
+            StoreError: If the store is damaged.
+        """
+        self._watchdog.poll()
+        self._telemetry.poll()
+        if self._store.damaged:
+            raise StoreError(self._store.path, "damaged while running; set aside at the next start")
+
+    def reload(self) -> dict[str, Any]:
+        """Take over what may change while running; return the key paths that changed.
+
+        Raises:
+            ConfigError: If the new configuration cannot be read or needs a restart; then nothing changes.
+        """
+        if self._load is None:
+            raise ConfigError(None, ["there is no file to load again"])
+        with self._reloading:
+            sd_notify(systemd.reloading(self._clock))
+            try:
+                wanted = self._load()
+                refused = reload.refusals(self._config, wanted)
+                if refused:
+                    raise ConfigError(None, refused)
+                changes = reload.changes(self._config, wanted)
+                self._take_over(wanted, changes)
+            finally:
+                sd_notify(systemd.READY)
+        logger.info("reloaded: %s", ", ".join(changes) or "no change", extra=fields(Entry.RELOADED))
+        return {"changed": changes}
+
+    def reload_or_tell(self) -> None:
+        """Reload at a signal, to which nobody answers but the log."""
+        try:
+            self.reload()
+        except AgentError as error:
+            logger.error("not reloaded: %s", error, extra=fields(Entry.RELOADED))
+
+    def _take_over(self, wanted: Config, changes: list[str]) -> None:
+        if "metrics" in changes:  # first, for it may be refused
+            self._serve_metrics(wanted)
+        self._config = wanted
+        self._telemetry.intervals = wanted.telemetry
+        for station in self._stations:
+            thresholds = station.monitor.status().thresholds
+            station.monitor.adjust(thresholds, wanted.sensors[station.name].alarm)
+        if "uplink" in changes and self._forwarder is not None:
+            self._forwarder.stop(RELOAD_TIMEOUT_S)
+            self._forwarder = self._new_forwarder()
+            assert self._forwarder is not None  # a reload neither adds nor removes the uplink
+            self._forwarder.start()
+
+    def _announce(self, event: AlertEvent) -> None:
+        """Store the event with its message, then tell it."""
+        config = self._config
+        self._store.record(event, alert_message(event, config.gateway) if config.uplink else None)
+        self._alerts.count(event)
+        told = event.reason or f"score {event.score:.2f} (threshold {event.threshold:.2f}), part {event.part}"
+        logger.warning(
+            "sensor %s: %s alert, %s %s: %s, alert %s",
+            event.sensor,
+            event.subject,
+            event.level,
+            event.change,
+            told,
+            event.alert_id,
+            extra=fields(Entry.ALERT, sensor=event.sensor, alert_id=event.alert_id, event_id=event.event_id),
+        )
+        if event.change is not Change.CLEARED:
+            self._evidence.capture(event.sensor, f"{event.change}-{event.alert_id}", told)
+        if self._listener is not None:
+            self._listener(event)
+
+    def _uplink_status(self) -> UplinkStatus | None:
+        return self._forwarder.status if self._forwarder else None
+
+    def _new_forwarder(self) -> Forwarder | None:
+        return assembly.forwarder(
+            self._config, self._store, self._clock, self._watchdog, self._remote_commands
+        )
+
+    def _stop_forwarder(self) -> None:
+        if self._forwarder is not None:
+            self._forwarder.stop(STOP_TIMEOUT_S)
+
+    def _serve_metrics(self, config: Config) -> None:
+        """Serve metrics where the configuration says, and no longer where they were."""
+        server: MetricsServer | None = None
+        if config.metrics is not None:
+            from agent.metrics_server import (
+                MetricsServer,  # HTTP costs memory that few gateways want to spend
+            )
+
+            server = MetricsServer(config.metrics.address, self._handlers.metrics)
+            server.start()
+        self._close_metrics()
+        self._metrics = server
+
+    def _close_metrics(self) -> None:
+        if self._metrics is not None:
+            self._metrics.close()
 
 
-def _build(config: Config, clock: Clock, listener: Listener, stack: ExitStack) -> _Parts:
-    detectors = {name: _detector(config, name, sensor) for name, sensor in config.sensors.items()}
-    openers = {name: _opener(name, sensor, clock) for name, sensor in config.sensors.items()}
-    _make_folders(config)
-    store = stack.enter_context(AlertStore.open(config.database, clock.utc()))
-    watchdog = Watchdog(sd_notify, clock)
-    announce = partial(_announce, config, store, listener)
-    stations = [
-        _station(name, sensor, openers[name], detectors[name], store, clock, watchdog, announce)
-        for name, sensor in config.sensors.items()
-    ]
-    forwarder = _forwarder(config, store, clock, watchdog)
-    telemetry = (
-        Telemetry(config.telemetry, config.gateway, stations, store.outbox, clock) if forwarder else None
-    )
-    control = ControlServer(config.control_socket, _handlers(config, stations, store, forwarder, clock))
-    return _Parts(stations, forwarder, watchdog, telemetry, control)
-
-
-def _start(parts: _Parts, stack: ExitStack) -> None:
-    """Start the threads; what is pushed last stops first: sampling, then judging, then sending."""
-    stack.enter_context(parts.control)
-    if parts.forwarder is not None:
-        stack.callback(parts.forwarder.stop, STOP_TIMEOUT_S)
-        parts.forwarder.start()
-    for station in parts.stations:
-        stack.callback(station.stop, STOP_TIMEOUT_S)
-        station.start()
-
-
-def _detector(config: Config, name: str, sensor: Sensor) -> Detector:
-    detector, _ = open_detector(sensor.bundle, config.trusted_keys)
-    rate_hz = detector.manifest.rate_hz
-    if rate_hz is None or abs(rate_hz - sensor.rate_hz) > RATE_TOLERANCE * sensor.rate_hz:
-        trained = f"at {rate_hz:g} Hz" if rate_hz else "without saying its sample rate"
-        problem = f"sensors.{name}.rate_hz = {sensor.rate_hz:g}: {sensor.bundle.name} was trained {trained}"
-        raise ConfigError(None, [problem])
-    return detector
-
-
-def _columns(name: str, detector: Detector) -> tuple[int, ...]:
-    """Return which of the sensor's axes the bundle takes: all three in order, or those that it names."""
-    axes = detector.manifest.axes
-    if len(axes) == len(SENSOR_AXES):
-        return (0, 1, 2)
-    if not set(axes) <= set(SENSOR_AXES):
-        problem = f"sensors.{name}.bundle: it takes the axes {', '.join(axes)}; a sensor has x, y and z"
-        raise ConfigError(None, [problem])
-    return tuple(SENSOR_AXES.index(axis) for axis in axes)
-
-
-def _opener(name: str, sensor: Sensor, clock: Clock) -> Opener:
-    try:
-        return sensor_opener(sensor, clock)
-    except BridgeError as error:
-        raise ConfigError(None, [f"sensors.{name}: {error}"]) from error
+def _stop_sampling(bus_sampler: BusSampler) -> None:
+    if not bus_sampler.stop(STOP_TIMEOUT_S):
+        logger.error("thread %s did not stop within %g s", bus_sampler.name, STOP_TIMEOUT_S)
 
 
 def _make_folders(config: Config) -> None:
@@ -164,83 +277,3 @@ def _make_folders(config: Config) -> None:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ConfigError(None, [f"{key} = {folder}: cannot be made: {error.strerror}"]) from error
-
-
-def _station(
-    name: str,
-    sensor: Sensor,
-    opener: Opener,
-    detector: Detector,
-    store: AlertStore,
-    clock: Clock,
-    watchdog: Watchdog,
-    announce: Listener,
-) -> Station:
-    spec = detector.manifest.window
-    ring = RingBuffer(RING_WINDOWS * spec.length, len(SENSOR_AXES))
-    open_alert = store.open_alert(name)
-    level = open_alert.level if open_alert else Level.NORMAL
-    monitor = Monitor(
-        name,
-        WindowReader(ring, spec, _columns(name, detector)),
-        detector,
-        Alarm(detector.manifest.thresholds, sensor.alarm, level),
-        clock=clock,
-        watchdog=watchdog,
-        announce=announce,
-        simulated=sensor.simulated,
-        alert_id=open_alert.alert_id if open_alert else None,
-    )
-    backoff = Backoff(name, BACKOFF_FIRST_S, BACKOFF_LONGEST_S)
-    sampler = Sampler(name, opener, ring, clock, watchdog, backoff)
-    return Station(name, detector.manifest.title, sensor.simulated, sampler, ring, monitor)
-
-
-def _announce(config: Config, store: AlertStore, listener: Listener, event: AlertEvent) -> None:
-    """Store the event with its message, then tell it."""
-    store.record(event, alert_message(event, config.gateway) if config.uplink else None)
-    text = "sensor %s: %s %s, score %.2f (threshold %.2f), part %s, alert %s"
-    logger.warning(
-        text,
-        event.sensor,
-        event.level,
-        event.change,
-        event.score,
-        event.threshold,
-        event.part,
-        event.alert_id,
-    )
-    listener(event)
-
-
-def _forwarder(config: Config, store: AlertStore, clock: Clock, watchdog: Watchdog) -> Forwarder | None:
-    if config.uplink is None:
-        return None
-    from agent.mqtt import MqttUplink  # 5 MB that a gateway without an uplink need not carry
-
-    gateway = config.gateway
-    client_id = config.uplink.client_id or f"judder-{gateway.site}-{gateway.name}"
-    simulated = any(sensor.simulated for sensor in config.sensors.values())
-    settings = replace(config.uplink, client_id=client_id)
-    uplink = MqttUplink(settings, gateway, clock, version=version(), simulated=simulated)
-    return Forwarder(store.outbox, uplink, clock, watchdog, Backoff(client_id))
-
-
-def _handlers(
-    config: Config, stations: list[Station], store: AlertStore, forwarder: Forwarder | None, clock: Clock
-) -> dict[str, Handler]:
-    started = clock.utc()
-
-    def status(arguments: Mapping[str, Any]) -> dict[str, Any]:
-        uplink = forwarder.status if forwarder else None
-        now = clock.utc()
-        return gateway_status(config.gateway, stations, store.outbox, uplink, started=started, now=now)
-
-    def acknowledge(arguments: Mapping[str, Any]) -> dict[str, Any]:
-        alert_id, by = arguments.get("alert_id"), arguments.get("by")
-        if not isinstance(alert_id, str) or not isinstance(by, str):
-            raise ControlError("acknowledge needs 'alert_id' and 'by'")
-        record = store.acknowledge(alert_id, by, clock.utc())
-        return {"alert_id": record.alert_id, "acknowledged_at": format_utc(clock.utc())}
-
-    return {"status": status, "acknowledge": acknowledge}

@@ -13,6 +13,7 @@ from typing import Self
 from urllib.parse import quote
 
 from agent.errors import StoreError
+from agent.journal import Entry, fields
 
 logger = logging.getLogger(__name__)
 
@@ -68,13 +69,44 @@ MIGRATIONS = (
         WHERE kind = old.kind;
     END;
     """,
+    # The states of a message with their times: its own while it waits, the last of its kind when it is gone.
+    """
+    ALTER TABLE event ADD COLUMN sent_at TEXT;
+    ALTER TABLE outbox ADD COLUMN sent_at TEXT;                       -- last handed to the broker
+    ALTER TABLE outbox ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE outbox ADD COLUMN aside INTEGER NOT NULL DEFAULT 0;   -- 1: refused, out of the others' way
+    DROP INDEX outbox_by_priority;
+    CREATE INDEX outbox_by_turn ON outbox (aside, priority, sequence);
+    CREATE INDEX alert_by_clearing ON alert (cleared_at);
+    ALTER TABLE outbox_total ADD COLUMN created INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE outbox_total ADD COLUMN sent INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE outbox_total ADD COLUMN confirmed INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE outbox_total ADD COLUMN created_at TEXT;
+    ALTER TABLE outbox_total ADD COLUMN sent_at TEXT;
+    ALTER TABLE outbox_total ADD COLUMN confirmed_at TEXT;
+    ALTER TABLE outbox_total ADD COLUMN dropped_at TEXT;
+    UPDATE outbox_total SET created = messages + dropped;
+    DROP TRIGGER outbox_grows;
+    CREATE TRIGGER outbox_grows AFTER INSERT ON outbox BEGIN
+        UPDATE outbox_total SET messages = messages + 1, bytes = bytes + length(new.payload),
+            created = created + 1, created_at = new.created_at
+        WHERE kind = new.kind;
+    END;
+    CREATE TABLE threshold (
+        sensor TEXT PRIMARY KEY,
+        warning REAL NOT NULL,
+        alarm REAL NOT NULL,
+        set_at TEXT NOT NULL,
+        set_by TEXT NOT NULL
+    );
+    """,
 )
 
 
 class Database:
     """One connection to the file, shared by all threads of the process, one at a time.
 
-    Write-ahead logging with ``synchronous = FULL``: what was committed survives SIGKILL and a power cut.
+    Write-ahead logging: what was committed survives SIGKILL, and a durable transaction a power cut, too.
     A context manager; ``close`` may be called twice.
 
     Args:
@@ -83,10 +115,17 @@ class Database:
 
     Raises:
         StoreError: If the file is absent (read-only), damaged, of a newer schema, or cannot be opened.
+
+    Attributes:
+        path: The file.
+        error: Why the last change failed; None when changes are on the disk again.
+        damaged: True once SQLite has found damage; only opening the store anew heals it.
     """
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
+        self.error: str | None = None
+        self.damaged = False
         self._lock = RLock()
         self._closed = False
         with self._converted():
@@ -123,13 +162,38 @@ class Database:
             yield self._connection
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
         """Lend the connection for changes: all of them are on the disk at the end, or, on an error, none.
+
+        Args:
+            durable: Wait until the disk has them (``synchronous = FULL``). Otherwise a power cut may undo the
+                last changes, which spares a flash card; a later durable transaction keeps them, too.
 
         Raises:
             StoreError: If the database is closed or SQLite reports an error.
         """
+        try:
+            with self._changing(durable) as connection:
+                yield connection
+        except StoreError as error:
+            self._failed(error)
+            raise
+        if self.error is not None:
+            logger.warning("%s can be written again", self.path, extra=fields(Entry.STORE_WORKS))
+        self.error = None
+
+    def _failed(self, error: StoreError) -> None:
+        cause = error.__cause__
+        if not isinstance(cause, sqlite3.Error) or isinstance(cause, sqlite3.IntegrityError):
+            return  # refused by us, not by the disk
+        if self.error is None and not self._closed:
+            logger.error("%s", error, extra=fields(Entry.STORE_FAILS))
+        self.error = str(error)
+
+    @contextmanager
+    def _changing(self, durable: bool) -> Iterator[sqlite3.Connection]:
         with self.reading() as connection:
+            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -150,9 +214,14 @@ class Database:
         if read_only:
             if version == 0:
                 raise StoreError(self.path, "is not an alert store; check the path")
+            if version < len(MIGRATIONS):
+                raise StoreError(
+                    self.path,
+                    f"written by an older judder (schema {version}, this one needs {len(MIGRATIONS)}); "
+                    "start judder once, it brings the file up to date",
+                )
             return
         self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = FULL")
         self._connection.execute("PRAGMA foreign_keys = ON")
         for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
             self._connection.executescript(
@@ -164,6 +233,7 @@ class Database:
         try:
             yield
         except sqlite3.Error as error:
+            self.damaged = self.damaged or _is_damage(error)
             raise StoreError(self.path, f"{error}; {_next_step(error)}") from error
 
 

@@ -62,3 +62,7 @@ class UplinkError(AgentError, ConnectionError):
 
 class ControlError(AgentError):
     """The daemon cannot be reached on its control socket, or answers with an error."""
+
+
+class ServiceError(AgentError):
+    """judder cannot be made a service of systemd, or systemd refuses."""

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Annotated, Any, TypeAlias
 
 from agent.alarm import Change
-from agent.alert import AlertEvent
+from agent.alert import AlertEvent, Subject
 from agent.decode import Pattern
 from agent.inference.features import AxisStatistics, Contribution
 from agent.inference.scoring import Level
@@ -105,13 +105,28 @@ class Health:
     windows_skipped_late: int
     """Not scored, because the detector was too late."""
     windows_bad: int
-    """Not scored, because a sample or the score was not finite."""
+    """Not scored: a sample or the score was not finite, an axis was stuck or at full scale."""
     simulated: bool
 
 
 def status_topic(gateway: GatewayName) -> str:
     """Return the topic of a gateway's retained status."""
     return f"judder/v1/{gateway.site}/{gateway.name}/status"
+
+
+def topic_of(gateway: GatewayName, sensor: str, kind: Kind) -> str:
+    """Return the topic of a sensor's messages of a kind."""
+    return f"judder/v1/{gateway.site}/{gateway.name}/{sensor}/{kind}"
+
+
+def command_topic(gateway: GatewayName) -> str:
+    """Return the topic where a gateway takes commands, if it is configured to."""
+    return f"judder/v1/{gateway.site}/{gateway.name}/command"
+
+
+def reply_topic(gateway: GatewayName) -> str:
+    """Return the topic where a gateway answers commands."""
+    return f"judder/v1/{gateway.site}/{gateway.name}/reply"
 
 
 def status_payload(
@@ -170,6 +185,7 @@ def event_to_json(event: AlertEvent) -> dict[str, Any]:
     document["message_id"] = document.pop("event_id")
     return document | {
         "change": event.change.value,
+        "subject": event.subject.value,
         "level": event.level.name.lower(),
         "at": format_utc(event.at),
         "statistics": [asdict(axis) for axis in event.statistics],
@@ -198,6 +214,8 @@ def event_from_json(document: Mapping[str, Any]) -> AlertEvent:
             contributions=tuple(Contribution(**contribution) for contribution in document["contributions"]),
             model=str(document["model"]),
             simulated=bool(document["simulated"]),
+            subject=Subject(document.get("subject", Subject.MACHINE)),
+            reason=str(document.get("reason", "")),
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"not an alert event: {error!r}") from error
@@ -236,7 +254,7 @@ def _message(
         "gateway": gateway.name,
         "sensor": sensor,
     }
-    topic = f"judder/v1/{gateway.site}/{gateway.name}/{sensor}/{kind}"
+    topic = topic_of(gateway, sensor, kind)
     return Message(message_id, kind, sensor, topic, _compact(header | body), at)
 
 

@@ -12,13 +12,15 @@ from threading import Event, Lock, Thread
 
 import numpy as np
 
-from agent.alarm import Alarm, Change, Transition
-from agent.alert import AlertEvent
+from agent.alarm import Alarm, AlarmPolicy, Change, Transition
+from agent.alert import SENSOR_PART, AlertEvent, Subject
+from agent.ensemble import Judge
 from agent.errors import StoreError, WindowError
-from agent.inference.detector import Detector, Verdict
-from agent.inference.scoring import Level
+from agent.inference.detector import Verdict
+from agent.inference.scoring import Level, Thresholds
 from agent.messages import ScoreSummary
 from agent.ring_buffer import Window, WindowReader
+from agent.sensor_watch import SensorChange, SensorWatch
 from agent.uuid7 import uuid7
 from agent.watchdog import Watchdog
 from firmware_bridge.clock import NS_PER_S, Clock
@@ -26,6 +28,8 @@ from firmware_bridge.clock import NS_PER_S, Clock
 logger = logging.getLogger(__name__)
 
 READ_TIMEOUT_S = 0.5
+SCORES_KEPT = 1000
+"""The newest scores, of which quantiles are told."""
 CHECK_IN_LIMIT_S = 10.0
 """The detector is stuck if it does not check in for longer."""
 
@@ -36,7 +40,11 @@ class MonitorStatus:
 
     level: Level
     alert_id: str | None
-    """The open alert, if any."""
+    """The open alert of the machine, if any."""
+    sensor_alert_id: str | None
+    """The open alert of the sensor itself, if any."""
+    thresholds: Thresholds
+    """In force now."""
     score: float | None
     """Score of the last window; None before the first."""
     scored_at: datetime | None
@@ -46,8 +54,23 @@ class MonitorStatus:
     windows_scored: int
     windows_skipped_gap: int
     windows_skipped_late: int
+    waiting: int
+    """Alert events in memory that the disk does not take."""
     windows_bad: int
-    """Windows with a sample or a score that is not finite; never taken for healthy."""
+    """Windows with a sample or a score that is not finite, a stuck axis or samples at full scale; never taken
+    for healthy."""
+
+
+@dataclass(frozen=True)
+class ScoreSample:
+    """Scores for statistics."""
+
+    newest: tuple[float, ...]
+    """At most ``SCORES_KEPT``."""
+    count: int
+    """Windows scored since the daemon started."""
+    total: float
+    """Sum of their scores."""
 
 
 class Monitor:
@@ -57,14 +80,16 @@ class Monitor:
         self,
         name: str,
         reader: WindowReader,
-        detector: Detector,
+        detector: Judge,
         alarm: Alarm,
+        watch: SensorWatch,
         *,
         clock: Clock,
         watchdog: Watchdog,
         announce: Callable[[AlertEvent], None],
         simulated: bool,
         alert_id: str | None = None,
+        sensor_alert_id: str | None = None,
     ) -> None:
         """Prepare; the thread begins with ``start``.
 
@@ -73,22 +98,30 @@ class Monitor:
             reader: Where windows come from.
             detector: Judges them; used by this thread only from now on.
             alarm: Makes levels of scores.
+            watch: Tells which windows can be trusted, and makes the sensor's own alert.
             clock: For the UTC time of a window.
             watchdog: Told of every turn of the loop.
             announce: Stores an event; may raise ``StoreError``, then it is called again later.
             simulated: True if the samples come from a simulated sensor.
-            alert_id: The alert that was open when the daemon stopped.
+            alert_id: The machine's alert that was open when the daemon stopped.
+            sensor_alert_id: The same of the sensor itself.
         """
         self._name = name
         self._reader = reader
         self._detector = detector
         self._alarm = alarm
+        self._watch = watch
         self._clock = clock
         self._watchdog = watchdog
         self._announce = announce
         self._simulated = simulated
         self._alert_id = alert_id
+        self._sensor_alert_id = sensor_alert_id
         self._pending: deque[AlertEvent] = deque()
+        self._storing = True
+        self._adjustment: tuple[Thresholds, AlarmPolicy] | None = None
+        self._scores: deque[float] = deque(maxlen=SCORES_KEPT)
+        self._score_sum = 0.0
         self._stop = Event()
         self._thread = Thread(target=self._run, name=f"detector-{name}", daemon=True)
         self._lock = Lock()
@@ -114,14 +147,26 @@ class Monitor:
         return MonitorStatus(
             self._alarm.level,
             self._alert_id,
+            self._sensor_alert_id,
+            self._alarm.thresholds,
             score,
             scored_at,
             self._delay_s,
             self._scored,
             self._reader.skipped_gap,
             self._reader.skipped_late,
+            len(self._pending),
             self._bad,
         )
+
+    def scores(self) -> ScoreSample:
+        """Return the newest scores, and the sum of all since the daemon started."""
+        with self._lock:
+            return ScoreSample(tuple(self._scores), self._scored, self._score_sum)
+
+    def adjust(self, thresholds: Thresholds, policy: AlarmPolicy) -> None:
+        """Change what makes a level, from the next window on."""
+        self._adjustment = (thresholds, policy)
 
     def take_summary(self) -> ScoreSummary | None:
         """Return the summary of the scores since the last call, or None if there were none."""
@@ -141,28 +186,43 @@ class Monitor:
             simulated=self._simulated,
         )
 
+    def turn(self, timeout_s: float) -> None:
+        """Judge the next window, if one comes within the time, look at the sensor, and tell what changed."""
+        window = self._reader.read(timeout_s)
+        if self._adjustment is not None:
+            self._alarm.adjust(*self._adjustment)
+            self._adjustment = None
+        if window is not None:
+            self._take(window)
+        sensor_change = self._watch.poll()
+        if sensor_change is not None:
+            self._pending.append(self._sensor_event(sensor_change))
+        if self._pending:
+            self._store_pending()
+
     def _run(self) -> None:
         while not self._stop.is_set():
-            window = self._reader.read(READ_TIMEOUT_S)
-            if window is not None:
-                self._take(window)
-            if self._pending:
-                self._store_pending()
+            self.turn(READ_TIMEOUT_S)
             self._watchdog.check_in(self._thread.name)
 
     def _take(self, window: Window) -> None:
+        if not self._watch.admits(window.samples):
+            self._bad += 1
+            return
         try:
             verdict = self._detector.judge(window.samples[np.newaxis])[0]
         except WindowError as error:
-            if self._bad == 0:
-                logger.warning("sensor %s: window not scored, and more may follow: %s", self._name, error)
             self._bad += 1
+            if self._bad == 1:
+                logger.warning("sensor %s: window not scored, and more may follow: %s", self._name, error)
             return
         at = self._utc_of(window.end_ns)
         self._delay_s = (self._clock.monotonic_ns() - window.end_ns) / NS_PER_S
-        self._scored += 1
         self._last = (at, verdict.score)
         with self._lock:
+            self._scored += 1
+            self._score_sum += verdict.score
+            self._scores.append(verdict.score)
             self._recent.append(self._last)
         transition = self._alarm.update(verdict.score)
         if transition is not None:
@@ -185,12 +245,34 @@ class Monitor:
             level=transition.level,
             at=at,
             score=verdict.score,
-            threshold=manifest.thresholds.of(transition.level),
+            threshold=self._alarm.thresholds.of(transition.level),
             part=verdict.part,
             statistics=explanation.statistics,
             contributions=explanation.contributions,
             model=manifest.title,
             simulated=self._simulated,
+        )
+
+    def _sensor_event(self, sensor_change: SensorChange) -> AlertEvent:
+        at = self._clock.utc()
+        alert_id = self._sensor_alert_id or str(uuid7(at))
+        self._sensor_alert_id = None if sensor_change.change is Change.CLEARED else alert_id
+        return AlertEvent(
+            event_id=str(uuid7(at)),
+            alert_id=alert_id,
+            sensor=self._name,
+            change=sensor_change.change,
+            level=Level.WARNING,
+            at=at,
+            score=0.0,
+            threshold=0.0,
+            part=SENSOR_PART,
+            statistics=(),
+            contributions=(),
+            model=self._detector.manifest.title,
+            simulated=self._simulated,
+            subject=Subject.SENSOR,
+            reason=sensor_change.reason,
         )
 
     def _store_pending(self) -> None:
@@ -199,6 +281,9 @@ class Monitor:
             try:
                 self._announce(self._pending[0])
             except StoreError as error:
-                logger.error("sensor %s: an alert waits in memory: %s", self._name, error)
+                if self._storing:
+                    logger.error("sensor %s: alerts wait in memory: %s", self._name, error)
+                self._storing = False
                 return
             self._pending.popleft()
+            self._storing = True

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from agent.inference.window import WindowSpec
 from firmware_bridge.accelerometer import SampleBlock
 from firmware_bridge.clock import NS_PER_S
+from firmware_bridge.recording import Gap
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -40,7 +41,7 @@ class RingBuffer:
             n_axes: Columns.
         """
         self._samples = np.zeros((n_axes, capacity), np.float32)
-        self._gaps: deque[int] = deque()
+        self._gaps: deque[Gap] = deque()
         self._changed = Condition()
         self._closed = False
         self._end_ns = 0
@@ -62,7 +63,7 @@ class RingBuffer:
         """Write a block; what it lost before its first sample becomes a gap."""
         with self._changed:
             if block.lost:
-                self._gap()
+                self._gap(block.lost)
             new = block.samples_g[-self.capacity :].T
             at = (self.total + len(block.samples_g) - new.shape[1]) % self.capacity
             first = min(new.shape[1], self.capacity - at)
@@ -75,7 +76,7 @@ class RingBuffer:
     def mark_gap(self) -> None:
         """Note that the next sample does not follow the last one."""
         with self._changed:
-            self._gap()
+            self._gap(None)
 
     def close(self) -> None:
         """Tell the reader that no more samples will come."""
@@ -95,10 +96,12 @@ class RingBuffer:
 
     def gap_inside(self, start: int, end: int) -> int | None:
         """Return the last sample in (start, end) that does not follow its predecessor, or None."""
+        return max((gap.at for gap in self.gaps(start + 1, end)), default=None)
+
+    def gaps(self, start: int, end: int) -> tuple[Gap, ...]:
+        """Return the gaps at the samples from ``start`` on, before ``end``, that are still kept."""
         with self._changed:
-            while self._gaps and self._gaps[0] <= start:
-                self._gaps.popleft()
-            return max((gap for gap in self._gaps if gap < end), default=None)
+            return tuple(gap for gap in self._gaps if start <= gap.at < end)
 
     def copy(self, start: int, length: int) -> Window | None:
         """Return the window, or None if it has been overwritten."""
@@ -113,9 +116,15 @@ class RingBuffer:
             behind = self.total - (start + length)
             return Window(samples.T, start, self._end_ns - round(behind * NS_PER_S / self._rate_hz))
 
-    def _gap(self) -> None:
-        if self.total and (not self._gaps or self._gaps[-1] != self.total):
-            self._gaps.append(self.total)
+    def _gap(self, lost: int | None) -> None:
+        """Note a gap, and forget those that have been overwritten."""
+        while self._gaps and self._gaps[0].at < self.oldest():
+            self._gaps.popleft()
+        if self._gaps and self._gaps[-1].at == self.total:
+            earlier = self._gaps.pop().lost
+            lost = None if lost is None or earlier is None else earlier + lost
+        if self.total:
+            self._gaps.append(Gap(self.total, lost))
 
 
 class WindowReader:

@@ -1,20 +1,20 @@
-"""The sampler thread: FIFO to ring buffer, for as long as it takes."""
+"""One sensor's way from FIFO to ring buffer: opened, drained in time, opened anew for as long as it takes."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from threading import Event, Thread
 
 from agent.backoff import Backoff
+from agent.journal import Entry, fields
 from agent.ring_buffer import RingBuffer
-from agent.watchdog import Watchdog
 from firmware_bridge.accelerometer import Accelerometer, SampleBlock, SensorInfo
+from firmware_bridge.causes import TRANSIENT
 from firmware_bridge.clock import NS_PER_S, Clock
-from firmware_bridge.errors import BridgeError, SensorError
+from firmware_bridge.errors import BridgeError, BusError, SensorError
 
 logger = logging.getLogger(__name__)
 
@@ -22,8 +22,15 @@ BACKOFF_FIRST_S = 0.5
 BACKOFF_LONGEST_S = 30.0
 SILENCE_LIMIT_S = 2.0
 """A sensor that delivers nothing for longer is opened anew."""
-CHECK_IN_LIMIT_S = 10.0
-"""The sampler is stuck if it does not check in for longer (a transfer that never returns)."""
+RETRIES = 3
+"""Drains in a row that may fail for a passing reason before the sensor is opened anew."""
+RETRY_S = 0.002
+"""Wait before the first retry; it doubles with each."""
+DEEP_SAMPLES = 64
+"""A FIFO is drained when it is half full, a deep one already at a quarter, but at no fewer samples than this:
+that leaves more time for a thread that is woken late, and costs few wake-ups."""
+LONGEST_INTERVAL_S = 0.5
+"""A deep FIFO at a low rate is drained as often as this, so that windows are judged soon."""
 
 
 class SensorState(StrEnum):
@@ -41,18 +48,22 @@ class SamplerStatus:
     state: SensorState = SensorState.STARTING
     error: str | None = None
     """Why the sensor failed last; None once it samples again."""
+    last_error: str | None = None
+    """The same, kept."""
     info: SensorInfo | None = None
     """None until the sensor was opened for the first time."""
     rate_hz: float = 0.0
     """Output data rate as estimated by the driver."""
     samples: int = 0
     samples_lost: int = 0
+    retried: int = 0
+    """How often a drain failed for a passing reason and was tried again."""
     reopened: int = 0
     """How often the sensor failed and had to be opened again."""
 
 
 class Sampler:
-    """Drains one accelerometer whenever its FIFO is half full; opens it anew, backing off, when it fails."""
+    """Keeps one accelerometer going, a turn at a time; has no thread of its own (see ``BusSampler``)."""
 
     def __init__(
         self,
@@ -60,71 +71,105 @@ class Sampler:
         open_sensor: Callable[[], AbstractContextManager[Accelerometer]],
         ring: RingBuffer,
         clock: Clock,
-        watchdog: Watchdog,
         backoff: Backoff,
     ) -> None:
-        """Prepare; nothing is opened before ``start``.
+        """Prepare; nothing is opened before the first ``turn``.
 
         Args:
             name: Name of the sensor in the configuration.
             open_sensor: Makes the driver, and the bus if it must, anew; called again after each failure.
             ring: Where the samples go.
-            clock: For waiting.
-            watchdog: Told of every turn of the loop: only a transfer that never returns is stuck.
+            clock: For deadlines.
             backoff: The waits before the sensor is opened again.
         """
-        self._name = name
+        self.name = name
         self._open_sensor = open_sensor
         self._ring = ring
         self._clock = clock
-        self._watchdog = watchdog
-        self._stop = Event()
-        self._thread = Thread(target=self._run, name=f"sampler-{name}", daemon=True)
-        self._status = SamplerStatus()
         self._backoff = backoff
+        self._sensor: Accelerometer | None = None
+        self._opened = ExitStack()
+        self._status = SamplerStatus()
+        self._failed_drains = 0
+        self._interval_ns = 0
+        self._last_ns = 0
+        self.due_ns = clock.monotonic_ns()
+        """When the next turn is due: the FIFO has filled to its watermark, or a wait is over."""
+        self.overflow_ns = self.due_ns
+        """When the FIFO is full and samples begin to be lost; ``due_ns`` of a sensor that is not sampling."""
 
-    def start(self) -> None:
-        """Start the thread."""
-        self._watchdog.register(self._thread.name, CHECK_IN_LIMIT_S)
-        self._thread.start()
-
-    def stop(self, timeout_s: float) -> bool:
-        """Ask the thread to end; return True if it did within the time."""
-        self._stop.set()
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+    @property
+    def early_ns(self) -> int:
+        """When a thread that is awake anyway may as well drain: three quarters of the wait are over."""
+        return self.due_ns - self._interval_ns // 4
 
     def status(self) -> SamplerStatus:
         """Return a snapshot."""
         return self._status
 
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            try:
-                with self._open_sensor() as sensor:
-                    self._sample(sensor)
-            except BridgeError as error:
-                self._failed(error)
-                self._wait_before_reopening()
+    def turn(self) -> None:
+        """Open the sensor or drain it, whichever is next, and set when the next turn is due."""
+        try:
+            if self._sensor is None:
+                self._open()
+            else:
+                self._drain(self._sensor)
+        except BridgeError as error:
+            self._fail(error)
 
-    def _sample(self, sensor: Accelerometer) -> None:
-        """Drain until told to stop."""
-        sensor.start()
+    def close(self) -> None:
+        """Let go of the sensor; may be called twice."""
+        self._sensor = None
+        self._interval_ns = 0
+        self._opened.close()
+
+    def _open(self) -> None:
+        with ExitStack() as opening:
+            sensor = opening.enter_context(self._open_sensor())
+            sensor.start()
+            self._opened = opening.pop_all()
         info = sensor.info
+        self._sensor = sensor
+        self._failed_drains = 0
         self._status = replace(
             self._status, state=SensorState.SAMPLING, error=None, info=info, rate_hz=info.rate_hz
         )
-        logger.info("sensor %s: %s samples at %g Hz", self._name, info.chip, info.rate_hz)
-        interval_s = info.fifo_depth / 2 / info.rate_hz
-        last_ns = self._clock.monotonic_ns()
-        while not self._clock.wait(interval_s, self._stop):
+        told = fields(Entry.SENSOR_SAMPLES, sensor=self.name)
+        logger.info("sensor %s: %s samples at %g Hz", self.name, info.chip, info.rate_hz, extra=told)
+        self._last_ns = self._clock.monotonic_ns()
+        self._schedule(info, info.rate_hz, self._last_ns)
+
+    def _drain(self, sensor: Accelerometer) -> None:
+        try:
             block = sensor.read_fifo()
-            if len(block.samples_g):
-                last_ns = self._clock.monotonic_ns()
-                self._take(block)
-            elif self._clock.monotonic_ns() - last_ns > SILENCE_LIMIT_S * NS_PER_S:
-                raise SensorError(f"{info.chip} delivers no samples for {SILENCE_LIMIT_S:g} s")
-            self._watchdog.check_in(self._thread.name)
+        except BusError as error:
+            self._retry(error)
+            return
+        self._failed_drains = 0
+        now_ns = self._clock.monotonic_ns()
+        if len(block.samples_g):
+            self._last_ns = now_ns
+            self._take(block)
+        elif now_ns - self._last_ns > SILENCE_LIMIT_S * NS_PER_S:
+            silence = f"no samples for {SILENCE_LIMIT_S:g} s though it answers; power-cycle it"
+            raise SensorError(f"{place_of(sensor.info)}: {silence}")
+        self._schedule(sensor.info, block.rate_hz, block.end_ns)
+
+    def _schedule(self, info: SensorInfo, rate_hz: float, emptied_ns: int) -> None:
+        """Drain next at the watermark: what came during a drain is in the FIFO already."""
+        interval_s = min(watermark(info.fifo_depth) / rate_hz, LONGEST_INTERVAL_S)
+        self._interval_ns = round(interval_s * NS_PER_S)
+        self.due_ns = emptied_ns + self._interval_ns
+        self.overflow_ns = emptied_ns + round(info.fifo_depth / rate_hz * NS_PER_S)
+
+    def _retry(self, error: BusError) -> None:
+        """Wait for the next try, or give up; what this drain lost is told by the next one that works."""
+        if error.code not in TRANSIENT or self._failed_drains >= RETRIES:
+            raise error
+        wait_s = RETRY_S * 2**self._failed_drains
+        self._failed_drains += 1
+        self._status = replace(self._status, retried=self._status.retried + 1)
+        self._wait(wait_s)
 
     def _take(self, block: SampleBlock) -> None:
         self._ring.append(block)
@@ -137,17 +182,34 @@ class Sampler:
             rate_hz=block.rate_hz,
         )
 
-    def _failed(self, error: BridgeError) -> None:
+    def _fail(self, error: BridgeError) -> None:
+        """Let go of the sensor, mark the gap, and wait, backing off, before it is opened again."""
+        self.close()
         self._ring.mark_gap()
-        if self._status.state is not SensorState.FAILED or self._status.error != str(error):
-            logger.error("sensor %s: %s", self._name, error)
+        told = str(error)
+        if self._status.state is not SensorState.FAILED or self._status.error != told:
+            logger.error(
+                "sensor %s: %s", self.name, told, extra=fields(Entry.SENSOR_FAILED, sensor=self.name)
+            )
         self._status = replace(
-            self._status, state=SensorState.FAILED, error=str(error), reopened=self._status.reopened + 1
+            self._status,
+            state=SensorState.FAILED,
+            error=told,
+            last_error=told,
+            reopened=self._status.reopened + 1,
         )
+        self._wait(self._backoff.next_s())
 
-    def _wait_before_reopening(self) -> None:
-        """Wait; check in on the way, because waiting is progress, too."""
-        left_s = self._backoff.next_s()
-        while left_s > 0 and not self._clock.wait(min(left_s, 1.0), self._stop):
-            left_s -= 1.0
-            self._watchdog.check_in(self._thread.name)
+    def _wait(self, wait_s: float) -> None:
+        self.due_ns = self.overflow_ns = self._clock.monotonic_ns() + round(wait_s * NS_PER_S)
+
+
+def watermark(fifo_depth: int) -> int:
+    """Return the number of samples at which a FIFO is drained."""
+    return max(fifo_depth // 4, min(fifo_depth // 2, DEEP_SAMPLES))
+
+
+def place_of(info: SensorInfo) -> str:
+    """Return chip, bus and address as messages name them."""
+    at = f" at 0x{info.address:02x}" if info.address is not None else ""
+    return f"{info.chip} on {info.bus}{at}"

@@ -1,4 +1,4 @@
-"""One sensor's way from FIFO to alert: sampler, ring buffer and monitor, started and stopped together."""
+"""One sensor's way from FIFO to alert: sampler, ring buffer, monitor. The sampler's thread is its bus's."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 
+from agent.inference.scoring import Thresholds
 from agent.messages import Health
 from agent.monitor import Monitor
 from agent.ring_buffer import RingBuffer
@@ -22,24 +23,22 @@ class Station:
     """Name of the sensor in the configuration."""
     model: str
     """Name and version of the bundle."""
+    bundle_thresholds: Thresholds
+    """Those of the bundle, in force unless a person has set others."""
     simulated: bool
     sampler: Sampler
     ring: RingBuffer
     monitor: Monitor
 
     def start(self) -> None:
-        """Start both threads."""
+        """Start to judge."""
         self.monitor.start()
-        self.sampler.start()
 
     def stop(self, timeout_s: float) -> None:
-        """Stop both threads; one that does not end in time is left behind, and named in the log."""
-        ended = {"sampler": self.sampler.stop(timeout_s)}
+        """Stop to judge; a thread that does not end in time is left behind, and named in the log."""
         self.ring.close()
-        ended["detector"] = self.monitor.stop(timeout_s)
-        for thread, in_time in ended.items():
-            if not in_time:
-                logger.error("the %s of sensor %s did not stop within %g s", thread, self.name, timeout_s)
+        if not self.monitor.stop(timeout_s):
+            logger.error("the detector of sensor %s did not stop within %g s", self.name, timeout_s)
 
     def health(self, at: datetime) -> Health:
         """Return how well the sensor is being watched."""

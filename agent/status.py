@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from importlib import metadata
 from typing import Any
 
 from agent.messages import GatewayName, format_utc
-from agent.outbox import Outbox
+from agent.outbox import Total
 from agent.station import Station
+from agent.store import AlertStore
 from agent.uplink import UplinkStatus
 
 
@@ -21,7 +23,7 @@ def version() -> str:
 def gateway_status(
     gateway: GatewayName,
     stations: Sequence[Station],
-    outbox: Outbox,
+    store: AlertStore,
     uplink: UplinkStatus | None,
     *,
     started: datetime,
@@ -32,12 +34,13 @@ def gateway_status(
     Args:
         gateway: Its name.
         stations: Its sensors.
-        outbox: What waits to be sent.
+        store: Its alerts and outbox.
         uplink: How the connection stands; None without an uplink.
         started: UTC time when the daemon began.
         now: UTC time.
     """
-    age = outbox.oldest_age(now)
+    age = store.outbox.oldest_age(now)
+    totals = store.outbox.totals()
     return {
         "version": version(),
         "site": gateway.site,
@@ -46,10 +49,17 @@ def gateway_status(
         "simulated": any(station.simulated for station in stations),
         "sensors": [_sensor(station) for station in stations],
         "uplink": uplink and _uplink(uplink),
+        "store": {
+            "error": store.error,
+            "quarantined": store.quarantined and str(store.quarantined),
+            "alerts_active": store.active_alerts(),
+        },
         "outbox": {
-            "messages": outbox.depth(),
+            "messages": sum(total.waiting for total in totals.values()),
+            "set_aside": sum(total.aside for total in totals.values()),
             "oldest_age_s": age.total_seconds() if age is not None else None,
-            "dropped": outbox.dropped(),
+            "dropped": sum(total.dropped for total in totals.values()),
+            "kinds": {str(kind): _total(total) for kind, total in totals.items()},
         },
     }
 
@@ -69,9 +79,12 @@ def _sensor(station: Station) -> dict[str, Any]:
         "rate_hz": sampler.rate_hz,
         "samples": sampler.samples,
         "samples_lost": sampler.samples_lost,
+        "retried": sampler.retried,
         "reopened": sampler.reopened,
+        "thresholds": {level: asdict(getattr(monitor.thresholds, level)) for level in ("warning", "alarm")},
         "level": str(monitor.level),
         "alert_id": monitor.alert_id,
+        "sensor_alert_id": monitor.sensor_alert_id,
         "score": monitor.score,
         "scored_at": monitor.scored_at and format_utc(monitor.scored_at),
         "delay_s": monitor.delay_s,
@@ -79,6 +92,14 @@ def _sensor(station: Station) -> dict[str, Any]:
         "windows_skipped_gap": monitor.windows_skipped_gap,
         "windows_skipped_late": monitor.windows_skipped_late,
         "windows_bad": monitor.windows_bad,
+        "alerts_in_memory": monitor.waiting,
+    }
+
+
+def _total(total: Total) -> dict[str, Any]:
+    return {
+        name: format_utc(value) if isinstance(value, datetime) else value
+        for name, value in asdict(total).items()
     }
 
 
@@ -89,5 +110,8 @@ def _uplink(status: UplinkStatus) -> dict[str, Any]:
         "since": format_utc(status.since),
         "last_error": status.last_error,
         "published": status.published,
+        "refused": status.refused,
+        "unsettled": status.unsettled,
+        "puback_s": status.puback_s / status.published if status.published else None,
         "reconnects": status.reconnects,
     }

@@ -8,15 +8,18 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from agent.alarm import Change
-from agent.alert import AlertEvent
+from agent.alert import AlertEvent, Subject
 from agent.database import Database, check, quarantine
+from agent.decode import Range
 from agent.errors import StoreError
 from agent.inference.scoring import Level
+from agent.journal import Entry, fields
 from agent.messages import Message, event_from_json, event_to_json, format_utc, parse_utc
 from agent.outbox import Outbox, OutboxLimits
+from agent.overrides import ThresholdOverrides
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +41,10 @@ class AlertRecord:
     """None while the alert is active."""
     acknowledged_at: datetime | None
     acknowledged_by: str | None
+    sent_at: datetime | None
+    """When the message of its last event was handed to the broker; None if it never was."""
+    delivered_at: datetime | None
+    """When the broker confirmed that message."""
     last_event: AlertEvent
     delivered: bool
     """True if the broker confirmed the messages of all its events."""
@@ -48,6 +55,14 @@ class AlertRecord:
         return self.cleared_at is None
 
 
+@dataclass(frozen=True)
+class HistoryLimits:
+    """How much of the past is kept."""
+
+    cleared_alerts: Annotated[int, Range(0, 10_000_000, "alerts")] = 10_000
+    """Of the cleared alerts the newest so many; those that are active or not yet delivered are kept, too."""
+
+
 class AlertStore:
     """Alerts and the outbox in one SQLite file. May be used from any thread.
 
@@ -56,6 +71,7 @@ class AlertStore:
     Args:
         path: The file; made if it is absent.
         limits: How much may wait to be sent.
+        history: How much of the past is kept.
         read_only: See ``read_only``.
 
     Raises:
@@ -64,30 +80,57 @@ class AlertStore:
     Attributes:
         path: The file.
         outbox: The messages that wait.
+        overrides: Thresholds that a person has set.
+        quarantined: Where ``open`` set a damaged file aside, or None.
     """
 
-    def __init__(self, path: Path, limits: OutboxLimits | None = None, *, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        limits: OutboxLimits | None = None,
+        history: HistoryLimits | None = None,
+        *,
+        read_only: bool = False,
+    ) -> None:
         self.path = path
+        self.quarantined: Path | None = None
+        self._history = history or HistoryLimits()
         self._database = Database(path, read_only=read_only)
         self.outbox = Outbox(self._database, limits or OutboxLimits())
+        self.overrides = ThresholdOverrides(self._database)
 
     @classmethod
-    def open(cls, path: Path, at: datetime, limits: OutboxLimits | None = None) -> Self:
+    def open(
+        cls,
+        path: Path,
+        at: datetime,
+        limits: OutboxLimits | None = None,
+        history: HistoryLimits | None = None,
+    ) -> Self:
         """Open the store of a daemon, which must start: a damaged file is set aside, and nothing is deleted.
 
         Args:
             path: The file; made if it is absent.
             at: UTC time now, for the name of a damaged file.
             limits: How much may wait to be sent.
+            history: How much of the past is kept.
 
         Raises:
             StoreError: If the file cannot be opened, or was written by a newer judder.
         """
         damage = check(path)
-        if damage is not None:
-            aside = quarantine(path, at)
-            logger.error("%s is damaged (%s); kept as %s, a new one is started", path, damage, aside.name)
-        return cls(path, limits)
+        aside = None if damage is None else quarantine(path, at)
+        if aside is not None:
+            logger.error(
+                "%s is damaged (%s); kept as %s, a new one is started",
+                path,
+                damage,
+                aside.name,
+                extra=fields(Entry.STORE_FAILS),
+            )
+        store = cls(path, limits, history)
+        store.quarantined = aside
+        return store
 
     @classmethod
     def read_only(cls, path: Path) -> Self:
@@ -97,6 +140,16 @@ class AlertStore:
             StoreError: If the file is absent, is no alert store, or cannot be opened.
         """
         return cls(path, read_only=True)
+
+    @property
+    def error(self) -> str | None:
+        """Why the last change could not be written; None when changes are on the disk again."""
+        return self._database.error
+
+    @property
+    def damaged(self) -> bool:
+        """True once damage was found; the store has to be opened anew."""
+        return self._database.damaged
 
     def close(self) -> None:
         """Let go of the file."""
@@ -125,6 +178,8 @@ class AlertStore:
             is_new = _write_event(connection, event)
             if is_new and message is not None:
                 self.outbox.add(connection, message)
+            if event.change is Change.CLEARED:
+                _prune(connection, self._history.cleared_alerts)
         if message is not None:
             self.outbox.waiting.set()
 
@@ -135,18 +190,32 @@ class AlertStore:
             StoreError: If the database cannot be read.
         """
         which = "WHERE cleared_at IS NULL" if active_only else ""
-        return self._select(f"{which} ORDER BY raised_at DESC, alert_id DESC LIMIT ?", limit)
+        return self._select(f"{which} ORDER BY raised_at DESC, alert.alert_id DESC LIMIT ?", limit)
 
-    def open_alert(self, sensor: str) -> AlertRecord | None:
-        """Return the alert of a sensor that is still active, for a daemon that continues after a restart.
+    def active_alerts(self) -> int:
+        """Return how many alerts have not cleared.
+
+        Raises:
+            StoreError: If the database cannot be read.
+        """
+        with self._database.reading() as connection:
+            (count,) = connection.execute("SELECT count(*) FROM alert WHERE cleared_at IS NULL").fetchone()
+        return int(count)
+
+    def open_alert(self, sensor: str, subject: Subject = Subject.MACHINE) -> AlertRecord | None:
+        """Return the alert that is still active, for a daemon that continues after a restart.
+
+        Args:
+            sensor: Name of the sensor in the configuration.
+            subject: Whether that of its machine or its own.
 
         Raises:
             StoreError: If the database cannot be read.
         """
         found = self._select(
-            "WHERE sensor = ? AND cleared_at IS NULL ORDER BY raised_at DESC, alert_id DESC LIMIT 1", sensor
+            "WHERE sensor = ? AND cleared_at IS NULL ORDER BY raised_at DESC, alert.alert_id DESC", sensor
         )
-        return found[0] if found else None
+        return next((record for record in found if record.last_event.subject is subject), None)
 
     def acknowledge(self, alert_id: str, by: str, at: datetime) -> AlertRecord:
         """Note that somebody has seen an alert, and return it; who was first stays.
@@ -166,7 +235,7 @@ class AlertStore:
                 " WHERE alert_id = ? AND acknowledged_at IS NULL",
                 (format_utc(at), by, full_id),
             )
-        return self._select("WHERE alert_id = ?", full_id)[0]
+        return self._select("WHERE alert.alert_id = ?", full_id)[0]
 
     def _full_id(self, connection: sqlite3.Connection, beginning: str) -> str:
         rows = connection.execute(
@@ -186,7 +255,9 @@ class AlertStore:
 
     def _read_alert(self, row: tuple[Any, ...]) -> AlertRecord:
         alert_id, sensor, level, score, *times, acknowledged_by, document, undelivered = row
-        raised_at, escalated_at, cleared_at, acknowledged_at = map(_optional_utc, times)
+        raised_at, escalated_at, cleared_at, acknowledged_at, sent_at, delivered_at = map(
+            _optional_utc, times
+        )
         assert raised_at is not None
         try:
             last_event = event_from_json(json.loads(document))
@@ -202,18 +273,36 @@ class AlertStore:
             cleared_at=cleared_at,
             acknowledged_at=acknowledged_at,
             acknowledged_by=acknowledged_by,
+            sent_at=sent_at,
+            delivered_at=delivered_at,
             last_event=last_event,
             delivered=undelivered == 0,
         )
 
 
 _ALERTS = """
-    SELECT alert_id, sensor, level, score, raised_at, escalated_at, cleared_at,
-        acknowledged_at, acknowledged_by,
-        (SELECT document FROM event WHERE event.alert_id = alert.alert_id ORDER BY sequence DESC LIMIT 1),
+    SELECT alert.alert_id, sensor, level, score, raised_at, escalated_at, cleared_at,
+        acknowledged_at, last.sent_at, last.delivered_at, acknowledged_by, last.document,
         (SELECT count(*) FROM event WHERE event.alert_id = alert.alert_id AND delivered_at IS NULL)
-    FROM alert
+    FROM alert JOIN event AS last ON last.sequence =
+        (SELECT max(sequence) FROM event WHERE event.alert_id = alert.alert_id)
 """
+
+# By order of insertion, for the clock may have been wrong.
+_SUPERFLUOUS = """
+    SELECT alert_id FROM alert WHERE cleared_at IS NOT NULL AND rowid <= (
+        SELECT rowid FROM alert WHERE cleared_at IS NOT NULL ORDER BY rowid DESC LIMIT 1 OFFSET ?
+    ) AND NOT EXISTS (
+        SELECT 1 FROM event JOIN outbox ON message_id = event_id WHERE event.alert_id = alert.alert_id
+    )
+"""
+
+
+def _prune(connection: sqlite3.Connection, kept: int) -> None:
+    """Delete all but the newest cleared alerts; one whose messages still wait is kept."""
+    superfluous = connection.execute(_SUPERFLUOUS, (kept,)).fetchall()
+    connection.executemany("DELETE FROM event WHERE alert_id = ?", superfluous)
+    connection.executemany("DELETE FROM alert WHERE alert_id = ?", superfluous)
 
 
 def _write_alert(connection: sqlite3.Connection, event: AlertEvent) -> None:

@@ -111,6 +111,11 @@ def status(text: str) -> str:
     return "STATUS=" + " ".join(text.split())
 
 
+def reloading(clock: Clock) -> str:
+    """Return the notification that the configuration is being loaded again; ``READY`` ends it."""
+    return f"RELOADING=1\nMONOTONIC_USEC={clock.monotonic_ns() // 1000}"
+
+
 def watchdog_interval_s(environ: Mapping[str, str] = os.environ) -> float | None:
     """Return how often to poll, half of what systemd allows (sd_watchdog_enabled(3)).
 

@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -14,23 +14,33 @@ import numpy.typing as npt
 from firmware_bridge.bus import I2CBus
 from firmware_bridge.clock import Clock
 from firmware_bridge.errors import SensorError
+from firmware_bridge.identity import ADDRESSES
 from firmware_bridge.signals.source import SignalSource
 from firmware_bridge.simulated_bus import SimulatedChip
 
 FloatArray = npt.NDArray[np.float32]
 
+Limits = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
+"""Lowest and highest value per axis x, y, z."""
+
 # Chip name, as in the configuration, to the driver class; loaded only when chosen.
 DRIVERS: dict[str, str] = {
     "adxl345": "firmware_bridge.adxl345.driver:ADXL345",
+    "adxl355": "firmware_bridge.adxl355.driver:ADXL355",
+    "lis3dh": "firmware_bridge.lis3dh.driver:LIS3DH",
+    "lsm6dso": "firmware_bridge.lsm6dso.driver:LSM6DSO",
+    "mpu6050": "firmware_bridge.mpu6050.driver:MPU6050",
 }
 # The twin of each driver, by the same name.
 SIMULATORS: dict[str, str] = {
     "adxl345": "firmware_bridge.adxl345.simulator:SimulatedADXL345",
+    "adxl355": "firmware_bridge.adxl355.simulator:SimulatedADXL355",
+    "lis3dh": "firmware_bridge.lis3dh.simulator:SimulatedLIS3DH",
+    "lsm6dso": "firmware_bridge.lsm6dso.simulator:SimulatedLSM6DSO",
+    "mpu6050": "firmware_bridge.mpu6050.simulator:SimulatedMPU6050",
 }
 # 7-bit I2C address of each chip as it is usually wired.
-DEFAULT_ADDRESSES: dict[str, int] = {
-    "adxl345": 0x53,
-}
+DEFAULT_ADDRESSES: dict[str, int] = {chip: addresses[0] for chip, addresses in ADDRESSES.items()}
 
 
 @dataclass(frozen=True)
@@ -41,8 +51,8 @@ class SensorInfo:
     """Chip name as in ``DRIVERS``."""
     bus: str
     """Name of the bus as configured."""
-    address: int
-    """7-bit I2C address."""
+    address: int | None
+    """7-bit I2C address; None if the kernel's driver has the chip."""
     rate_hz: float
     """Nominal output data rate."""
     range_g: float
@@ -53,6 +63,16 @@ class SensorInfo:
     """Samples that the chip holds before the oldest is lost."""
     simulated: bool
     """True for a simulated chip; shown in every status and payload."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What a chip can be set to."""
+
+    rates_hz: tuple[float, ...]
+    """Output data rates, the slowest first."""
+    ranges_g: tuple[float, ...]
+    """Full scales, the smallest first."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +96,20 @@ class SelfTest:
     passed: bool
     """True if every axis moved within the data sheet's limits."""
     shift_g: tuple[float, float, float]
-    """Output change per axis."""
-    limits_g: tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
+    """Output change per axis; without its sign where the data sheet limits only its size."""
+    limits_g: Limits
     """Lowest and highest allowed change per axis."""
+
+
+@dataclass(frozen=True)
+class RegisterState:
+    """A register of the configuration, as it was found."""
+
+    name: str
+    """As in the data sheet."""
+    value: int
+    wanted: int
+    """What the driver gives it."""
 
 
 class Accelerometer(Protocol):
@@ -127,6 +158,33 @@ class Accelerometer(Protocol):
     ) -> None: ...
 
 
+@runtime_checkable
+class Thermometer(Protocol):
+    """What an accelerometer that also measures its own temperature can do; ask with ``isinstance``."""
+
+    def temperature_c(self) -> float:
+        """Return the temperature of the chip, in degrees Celsius; sampling goes on.
+
+        Raises:
+            BusError: If a transfer fails.
+        """
+        ...
+
+
+@runtime_checkable
+class Configured(Protocol):
+    """What an accelerometer that is read register by register can do; ask with ``isinstance``."""
+
+    def configuration(self) -> list[RegisterState]:
+        """Read the chip's present configuration; nothing is written.
+
+        Raises:
+            BusError: If a transfer fails.
+            SensorError: If the chip is another one.
+        """
+        ...
+
+
 def open_accelerometer(
     chip: str, bus: I2CBus, clock: Clock, *, address: int | None, rate_hz: float, range_g: float
 ) -> Accelerometer:
@@ -146,6 +204,16 @@ def open_accelerometer(
     driver = _load(DRIVERS, chip)
     accelerometer: Accelerometer = driver(bus, clock, address=address, rate_hz=rate_hz, range_g=range_g)
     return accelerometer
+
+
+def offered(chip: str) -> Offer:
+    """Return the rates and ranges of a chip by name.
+
+    Raises:
+        SensorError: If the chip is not known.
+    """
+    driver: Any = _load(DRIVERS, chip)
+    return Offer(tuple(sorted(driver.RATES_HZ)), tuple(sorted(driver.RANGES_G)))
 
 
 def simulate(chip: str, clock: Clock, signal: SignalSource, *, rate_error: float = 0.0) -> SimulatedChip:

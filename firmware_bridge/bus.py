@@ -10,8 +10,8 @@ from typing import Protocol
 from firmware_bridge.errors import BusError
 
 _OPENING_HINTS = {
-    errno.ENOENT: "no such bus; enable I2C (raspi-config, or dtparam=i2c_arm=on in config.txt) "
-    "and load its driver (modprobe i2c-dev)",
+    errno.ENOENT: "no such bus; enable I2C (Raspberry Pi OS: raspi-config, Interface Options, I2C, or "
+    "dtparam=i2c_arm=on in config.txt; Debian: modprobe i2c-dev, and i2c-dev in /etc/modules)",
     errno.EACCES: "permission denied; add the user to the group i2c (usermod -aG i2c USER) and log in again",
     errno.EPERM: "not allowed; give the service access to the device (DeviceAllow= in its unit)",
     errno.ENXIO: "the node is there but no adapter is behind it; plug it in, or name another bus",

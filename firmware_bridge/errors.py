@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 
@@ -33,6 +34,8 @@ class BusError(BridgeError, OSError):
             place += f" address 0x{address:02x}"
         if register is not None:
             place += f" register 0x{register:02x}"
+        if code is not None:
+            message += f" (errno {code}, {errno.errorcode.get(code, 'unknown')})"
         super().__init__(f"{place}: {message}")
         self.bus = bus
         self.address = address

@@ -26,6 +26,10 @@ class SimulatedChip(Protocol):
         """Take ``data`` into the registers from ``register`` on."""
         ...
 
+    def power_cycle(self) -> None:
+        """Lose the supply and get it back: every register at its reset value."""
+        ...
+
 
 class SimulatedBus:
     """A bus (``I2CBus``) without hardware. Where no chip is attached nobody answers (ENXIO), as on the wire.
@@ -68,6 +72,10 @@ class SimulatedBus:
             raise BusError("another chip has this address", bus=self.name, address=address)
         self._chips[address] = chip
 
+    def detach(self, address: int) -> None:
+        """Take a chip off the bus."""
+        del self._chips[address]
+
     def fail_next(self, count: int, code: int = errno.EIO, *, after: int = 0) -> None:
         """Let ``after`` transfers pass, then ``count`` fail with an errno before they reach a chip."""
         self._passing = after
@@ -81,6 +89,11 @@ class SimulatedBus:
     def plug(self) -> None:
         """Put the cable back."""
         self._plugged = True
+
+    def power_cycle(self) -> None:
+        """Take the supply from all chips and give it back."""
+        for chip in self._chips.values():
+            chip.power_cycle()
 
     def read(self, address: int, register: int, length: int) -> bytes:
         """Read ``length`` bytes, starting at ``register``.

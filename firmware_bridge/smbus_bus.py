@@ -32,6 +32,7 @@ from smbus2.smbus2 import (
     union_i2c_smbus_data,
 )
 
+from firmware_bridge.causes import CAUSES
 from firmware_bridge.errors import BusError
 
 MAX_MESSAGES = 42
@@ -45,21 +46,6 @@ _MAX_LAYOUTS = 256
 Ioctl = Callable[[int, int, Any], int]
 # The argument of one I2C_RDWR, and its number of messages.
 _Call = tuple[i2c_rdwr_ioctl_data, int]
-
-_NO_ANSWER = "no answer from this address; check wiring, address jumper and power (i2cdetect -y BUS)"
-_HINTS = {
-    errno.ENXIO: _NO_ANSWER,
-    errno.EREMOTEIO: _NO_ANSWER,
-    errno.ENODEV: "the bus is gone; plug the adapter in again",
-    errno.ETIMEDOUT: "timed out; a chip holds the clock or data line low: power-cycle it, check the pull-ups",
-    errno.EIO: "transfer failed; check wiring, cable length and pull-ups",
-    errno.EAGAIN: "lost arbitration: another master, or a line stuck low; try again, then check the wiring",
-    errno.EBUSY: "a kernel driver holds this address; unload it (modprobe -r adxl345_i2c adxl34x_i2c)",
-    errno.EOPNOTSUPP: "the adapter cannot do this transfer; use one with plain I2C",
-    errno.EINVAL: "the adapter refused the transfer as invalid",
-    errno.ENOTTY: "this is not an I2C bus; name a node such as /dev/i2c-1",
-    errno.EBADF: "the bus is closed; open it again",
-}
 
 
 class SmbusBus:
@@ -90,7 +76,7 @@ class SmbusBus:
         block = I2cFunc.SMBUS_READ_I2C_BLOCK | I2cFunc.SMBUS_WRITE_I2C_BLOCK
         self._plain_i2c = bool(offered & I2cFunc.I2C)
         if not self._plain_i2c and offered & block != block:
-            raise BusError(_HINTS[errno.EOPNOTSUPP], bus=name, code=errno.EOPNOTSUPP)
+            raise BusError(CAUSES[errno.EOPNOTSUPP], bus=name, code=errno.EOPNOTSUPP)
 
     def read(self, address: int, register: int, length: int) -> bytes:
         """Read ``length`` bytes, starting at ``register``, in one transfer.
@@ -191,7 +177,7 @@ class SmbusBus:
     def _converted(self, error: Exception, address: int | None, register: int | None) -> BusError:
         # fcntl refuses a negative (closed) descriptor with ValueError.
         code = error.errno if isinstance(error, OSError) else errno.EBADF
-        hint = _HINTS.get(code or 0, str(error))
+        hint = CAUSES.get(code or 0, str(error))
         return BusError(hint, bus=self.name, address=address, register=register, code=code)
 
 

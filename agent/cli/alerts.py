@@ -58,8 +58,10 @@ def _told(record: AlertRecord) -> list[str]:
     lines = [
         f"{record.raised_at:%Y-%m-%d %H:%M:%S}  {str(record.level).upper():<7}  {record.sensor}  "
         f"{until}{seen}{simulated}",
-        f"  {record.alert_id}  score {record.score:.2f}, {event.part} of {event.model}, {sent}",
+        f"  {record.alert_id}  {_cause(record)}, {sent}",
     ]
+    if event.reason:
+        return [*lines, f"  {event.reason}"]
     if event.contributions:
         told = ", ".join(f"{c.where} {c.share:.0%}" for c in event.contributions[:3])
         lines.append(f"  most abnormal: {told}")
@@ -69,6 +71,13 @@ def _told(record: AlertRecord) -> list[str]:
         for s in event.statistics
     )
     return [*lines, f"  {axes}"]
+
+
+def _cause(record: AlertRecord) -> str:
+    event = record.last_event
+    if event.reason:
+        return "the SENSOR, not the machine"
+    return f"score {record.score:.2f}, {event.part} of {event.model}"
 
 
 def _as_json(record: AlertRecord) -> dict[str, Any]:
@@ -87,6 +96,8 @@ def _as_json(record: AlertRecord) -> dict[str, Any]:
         "score": record.score,
         **times,
         "acknowledged_by": record.acknowledged_by,
+        "sent_at": utc("sent_at"),
+        "delivered_at": utc("delivered_at"),
         "delivered": record.delivered,
         "last_event": event_to_json(record.last_event),
     }

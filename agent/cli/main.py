@@ -7,12 +7,17 @@ from typing import Any
 import click
 
 from agent.cli.alerts import acknowledge, alerts
+from agent.cli.capture import capture
 from agent.cli.config import config
 from agent.cli.demo import demo
 from agent.cli.model import model
+from agent.cli.record import record
 from agent.cli.replay import replay
 from agent.cli.run import run
+from agent.cli.sensor import sensor
+from agent.cli.service import service
 from agent.cli.status import status
+from agent.cli.threshold import threshold
 from agent.errors import AgentError
 from firmware_bridge.errors import BridgeError
 
@@ -34,5 +39,19 @@ def main() -> None:
     """Find machines that are about to fail by the way they shake."""
 
 
-for command in (run, status, alerts, acknowledge, replay, model, config, demo):
+for command in (
+    run,
+    status,
+    alerts,
+    acknowledge,
+    record,
+    replay,
+    model,
+    sensor,
+    config,
+    service,
+    threshold,
+    capture,
+    demo,
+):
     main.add_command(command)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import sys
 from pathlib import Path
@@ -12,43 +11,54 @@ from threading import Event
 import click
 
 from agent.cli.options import config_option
+from agent.errors import BundleError, ConfigError
+from agent.journal import JournalHandler, is_journal
+
+EX_CONFIG = 78
+"""Exit code of a daemon that no restart helps (sysexits.h); ``judder.service`` does not restart it."""
 
 
 @click.command()
 @config_option
 @click.option("--verbose", is_flag=True, help="Log details.")
 def run(config_path: Path, verbose: bool) -> None:
-    """Watch the configured sensors until SIGTERM or Ctrl-C."""
+    """Watch the configured sensors until SIGTERM or Ctrl-C; SIGHUP loads the configuration again.
+
+    The exit code is 78 if the configuration or a bundle cannot be used.
+    """
     from agent import daemon
     from agent.config import load_config
 
     start_logging(logging.DEBUG if verbose else logging.INFO)
-    daemon.run(load_config(config_path), stop_event())
+    stop, hangup = stop_event(), event_of(signal.SIGHUP)
+    try:
+        config = load_config(config_path)
+        daemon.run(config, stop, load=lambda: load_config(config_path), hangup=hangup)
+    except (ConfigError, BundleError) as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(EX_CONFIG)
 
 
 def stop_event() -> Event:
     """Return an event that SIGTERM and SIGINT set."""
-    stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
+    return event_of(signal.SIGTERM, signal.SIGINT)
+
+
+def event_of(*signals: signal.Signals) -> Event:
+    """Return an event that these signals set."""
+    event = Event()
+    for number in signals:
+        signal.signal(number, lambda *_: event.set())
+    return event
 
 
 def start_logging(level: int) -> None:
-    """Log to standard error; for the journal with its priorities instead of a time (sd-daemon(3))."""
-    handler = logging.StreamHandler(sys.stderr)
-    if "JOURNAL_STREAM" in os.environ:
-        handler.setFormatter(_JournalFormatter("%(name)s: %(message)s"))
+    """Log to the journal, with fields, if standard error leads there; else to standard error."""
+    stream = logging.StreamHandler(sys.stderr)
+    handler: logging.Handler = stream
+    if is_journal():
+        stream.setFormatter(logging.Formatter("%(name)s: %(message)s"))
+        handler = JournalHandler(fallback=stream)
     else:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+        stream.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
     logging.basicConfig(level=level, handlers=[handler])
-
-
-class _JournalFormatter(logging.Formatter):
-    """Puts syslog's priority before each line."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        priority = 3 if record.levelno >= logging.ERROR else 4 if record.levelno >= logging.WARNING else 6
-        if record.levelno < logging.INFO:
-            priority = 7
-        return "\n".join(f"<{priority}>{line}" for line in super().format(record).splitlines())

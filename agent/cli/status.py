@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,17 @@ from agent.cli.options import config_option, json_option
 @click.command()
 @config_option
 @json_option
-def status(config_path: Path, as_json: bool) -> None:
-    """Tell what the running daemon sees: sensors, scores, alerts, uplink."""
+@click.option("--prometheus", is_flag=True, help="Print the metrics in Prometheus's text format.")
+def status(config_path: Path, as_json: bool, prometheus: bool) -> None:
+    """Tell what the running daemon sees: sensors, scores, alerts, store, uplink."""
     from agent.config import load_config
     from agent.control import request
 
-    answer: Any = request(load_config(config_path).control_socket, "status")
+    socket = load_config(config_path).control_socket
+    if prometheus:
+        click.echo(request(socket, "metrics"), nl=False)
+        return
+    answer: Any = request(socket, "status")
     click.echo(json.dumps(answer, indent=1) if as_json else "\n".join(_told(answer)))
 
 
@@ -28,25 +34,48 @@ def _told(answer: dict[str, Any]) -> list[str]:
     lines = [title]
     for sensor in answer["sensors"]:
         lines += _sensor_told(sensor)
-    outbox, uplink = answer["outbox"], answer["uplink"]
-    if uplink is None:
-        return [*lines, "uplink    none: alerts stay on this gateway"]
-    state = "connected" if uplink["connected"] else f"not connected: {uplink['last_error']}"
-    lines.append(f"uplink    {uplink['broker']} {state}, {uplink['published']} messages delivered")
-    lines.append(f"outbox    {outbox['messages']} waiting, {outbox['dropped']} dropped")
+    lines += _store_told(answer["store"])
+    lines += _uplink_told(answer["uplink"], answer["outbox"])
     return lines
 
 
-def _sensor_told(sensor: dict[str, Any]) -> list[str]:
+def _sensor_told(sensor: dict[str, Any]) -> Iterator[str]:
     marks = "  SIMULATED" if sensor["simulated"] else ""
     score = "no window yet" if sensor["score"] is None else f"score {sensor['score']:.2f}"
     alert = f"  alert {sensor['alert_id']}" if sensor["alert_id"] else ""
-    lines = [
-        f"sensor    {sensor['sensor']}: {sensor['level'].upper()}, {score}{alert}{marks}",
+    yield f"sensor    {sensor['sensor']}: {sensor['level'].upper()}, {score}{alert}{marks}"
+    yield (
         f"          {sensor['chip'] or 'not opened yet'} on {sensor['bus'] or '-'}, {sensor['state']}, "
-        f"{sensor['rate_hz']:.1f} Hz, {sensor['samples']} samples, {sensor['samples_lost']} lost",
+        f"{sensor['rate_hz']:.1f} Hz, {sensor['samples']} samples, {sensor['samples_lost']} lost"
+    )
+    yield (
         f"          {sensor['windows_scored']} windows scored by {sensor['model']}, not scored: "
         f"{sensor['windows_skipped_gap']} for gaps, {sensor['windows_skipped_late']} late, "
-        f"{sensor['windows_bad']} bad",
-    ]
-    return [*lines, f"          {sensor['error']}"] if sensor["error"] else lines
+        f"{sensor['windows_bad']} bad"
+    )
+    lines = sensor["thresholds"]
+    yield (
+        f"          warning {lines['warning']['score']:.2f} ({lines['warning']['method']}), "
+        f"alarm {lines['alarm']['score']:.2f} ({lines['alarm']['method']})"
+    )
+    if sensor["alerts_in_memory"]:
+        yield f"          {sensor['alerts_in_memory']} alerts in memory that the disk does not take"
+    if sensor["error"]:
+        yield f"          {sensor['error']}"
+
+
+def _store_told(store: dict[str, Any]) -> Iterator[str]:
+    if store["error"]:
+        yield f"store     CANNOT BE WRITTEN: {store['error']}"
+    if store["quarantined"]:
+        yield f"store     a damaged one was set aside: {store['quarantined']}"
+
+
+def _uplink_told(uplink: dict[str, Any] | None, outbox: dict[str, Any]) -> Iterator[str]:
+    if uplink is None:
+        yield "uplink    none: alerts stay on this gateway"
+        return
+    state = "connected" if uplink["connected"] else f"not connected: {uplink['last_error']}"
+    yield f"uplink    {uplink['broker']} {state}, {uplink['published']} messages delivered"
+    aside = f", {outbox['set_aside']} refused by the broker and set aside" if outbox["set_aside"] else ""
+    yield f"outbox    {outbox['messages']} waiting{aside}, {outbox['dropped']} dropped"

@@ -91,11 +91,13 @@ def axis_statistics(window: FloatArray, axes: tuple[str, ...]) -> tuple[AxisStat
 
 @dataclass(frozen=True)
 class RawFeatures:
-    """The window itself, mean removed, each axis divided by its healthy RMS."""
+    """The window itself, mean removed, each axis divided by its scale."""
 
     kind: Literal["raw"]
     scale_g: tuple[float, ...]
-    """Healthy RMS per axis."""
+    """Healthy RMS per axis, or the range that is mapped to 0..1."""
+    offset_g: tuple[float, ...] = ()
+    """Subtracted before the division, per axis; none if empty."""
 
     def shape(self, length: int) -> tuple[int, int]:
         """Return the shape of one window's features: (length, n_axes)."""
@@ -107,7 +109,9 @@ class RawFeatures:
 
     def of(self, centred_windows: FloatArray) -> FloatArray:
         """Return the features, shape (n_windows, length, n_axes)."""
-        return centred_windows * self._factor
+        if not self.offset_g:
+            return centred_windows * self._factor
+        return (centred_windows - self._offset) * self._factor
 
     def target(self, features: FloatArray) -> FloatArray:
         """Return what the network's output is compared with: the features."""
@@ -117,25 +121,31 @@ class RawFeatures:
     def _factor(self) -> FloatArray:
         return (1.0 / np.array(self.scale_g)).astype(np.float32)
 
+    @cached_property
+    def _offset(self) -> FloatArray:
+        return np.array(self.offset_g, np.float32)
+
 
 @dataclass(frozen=True)
 class SpectrumFeatures:
-    """Log-magnitude spectrum of each axis: ln(amplitude + floor), Hann window, standardised per bin.
+    """Spectrum of each axis, standardised per row: ln(amplitude + floor), or the amplitude itself.
 
-    The amplitude is that of a sine wave in g: 2 |X_k| / sum of the window. Bin k lies at k x rate / length.
+    The amplitude is that of a sine wave in g, 2 |X_k| / sum of the Hann window. Bin k lies at
+    k x rate / length. A row is a bin, or a band of bins with the root of their summed squares.
     """
 
     kind: Literal["spectrum"]
     floor_g: Annotated[float, Range(1e-12, 1e3, "g")]
     """Added before the logarithm, so that empty bins do not speak."""
     mean: tuple[tuple[float, ...], ...]
-    """Healthy mean of each bin and axis, shape (length // 2 + 1, n_axes)."""
+    """Healthy mean of each row and axis, shape (n_rows, n_axes)."""
     deviation: tuple[tuple[float, ...], ...]
-    """Healthy standard deviation of each bin and axis, same shape."""
+    """Healthy standard deviation of each row and axis, same shape."""
+    scale: Literal["log", "linear"] = "log"
 
     def shape(self, length: int) -> tuple[int, int]:
-        """Return the shape of one window's features: (length // 2 + 1, n_axes)."""
-        return (length // 2 + 1, len(self.mean[0]))
+        """Return the shape of one window's features: (n_rows, n_axes)."""
+        return (min(len(self.mean), length // 2 + 1), len(self.mean[0]))
 
     def output_shape(self, length: int) -> tuple[int, int]:
         """Return the shape of the network's output: that of the features."""
@@ -145,12 +155,19 @@ class SpectrumFeatures:
         """Return what the network's output is compared with: the features."""
         return features
 
+    def edges(self, length: int) -> npt.NDArray[np.int64]:
+        """Return the first bin of each row, and the end of the last, shape (n_rows + 1,)."""
+        return band_edges(length // 2 + 1, len(self.mean))
+
     def of(self, centred_windows: FloatArray) -> FloatArray:
-        """Return the features, shape (n_windows, length // 2 + 1, n_axes)."""
-        levels = log_spectrum(centred_windows, self.floor_g)
-        levels -= self._mean
-        levels *= self._factor
-        return levels
+        """Return the features, shape (n_windows, n_rows, n_axes)."""
+        rows = banded(amplitude_spectrum(centred_windows), len(self.mean))
+        if self.scale == "log":
+            rows += np.float32(self.floor_g)
+            np.log(rows, out=rows)
+        rows -= self._mean
+        rows *= self._factor
+        return rows
 
     @cached_property
     def _mean(self) -> FloatArray:
@@ -209,12 +226,24 @@ def amplitude_spectrum(centred_windows: FloatArray) -> FloatArray:
     return np.abs(np.fft.rfft(centred_windows * _hann(length), axis=1)).astype(np.float32)
 
 
-def log_spectrum(centred_windows: FloatArray, floor_g: float) -> FloatArray:
-    """Return ln(amplitude + floor), shape (n_windows, length // 2 + 1, n_axes)."""
-    amplitude = amplitude_spectrum(centred_windows)
-    amplitude += np.float32(floor_g)
-    np.log(amplitude, out=amplitude)
-    return amplitude
+def banded(amplitude: FloatArray, count: int) -> FloatArray:
+    """Return the amplitude of each of ``count`` bands, shape (n_windows, count, n_axes).
+
+    Args:
+        amplitude: Of each bin, shape (n_windows, n_bins, n_axes); overwritten.
+        count: Bands; as many as there are bins leaves them alone.
+    """
+    n_bins = amplitude.shape[1]
+    if count >= n_bins:
+        return amplitude
+    power = np.square(amplitude, out=amplitude)
+    bands: FloatArray = np.add.reduceat(power, band_edges(n_bins, count)[:-1], axis=1)
+    return np.sqrt(bands, out=bands)
+
+
+def band_edges(n_bins: int, count: int) -> npt.NDArray[np.int64]:
+    """Return the first bin of each of ``count`` bands of equal width, and the end of the last."""
+    return np.linspace(0, n_bins, min(count, n_bins) + 1).astype(np.int64)
 
 
 @cache

@@ -150,7 +150,7 @@ class ReconstructionPart:
     """Member of the bundle that holds the graph."""
     architecture: str
     """Which of the trainer's models it is."""
-    quantization: Literal["int8", "float16", "float32"]
+    quantization: Literal["int8", "float16", "dynamic", "float32"]
     metric: Literal["mse", "mae"]
     """Mean squared or mean absolute error."""
     tails: tuple[Tail, ...] = ()
@@ -172,8 +172,9 @@ class ReconstructionPart:
         edges = np.unique(np.linspace(0, len(error), _BANDS + 1).astype(int))
         bands = np.add.reduceat(error, edges[:-1], axis=0)
         step_hz = rate_hz / len(window) if rate_hz else None
+        bins = self.features.edges(len(window))
         names = [
-            f"{axis} {band_name(low, high, step_hz)}"
+            f"{axis} {band_name(bins[low], bins[high], step_hz)}"
             for low, high in itertools.pairwise(edges)
             for axis in axes
         ]

@@ -7,14 +7,13 @@ Compared with two independent sources: Linux ``drivers/input/misc/adxl34x.c`` (a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum, IntFlag
 
 DEVID_VALUE = 0xE5
 """What DEVID always reads."""
-ADDRESS = 0x53
-"""7-bit I2C address with SDO/ALT ADDRESS low ("I2C")."""
-ALTERNATE_ADDRESS = 0x1D
-"""7-bit I2C address with SDO/ALT ADDRESS high."""
+ADDRESSES = (0x53, 0x1D)
+"""7-bit I2C address with SDO/ALT ADDRESS low and high ("I2C")."""
 LSB_PER_G = 256
 """Sensitivity in full resolution, the same in every range: 3.9 mg/LSB (table 1)."""
 OFFSET_LSB = 4
@@ -62,6 +61,10 @@ class Register(IntEnum):
     DATAZ1 = 0x37
     FIFO_CTL = 0x38
     FIFO_STATUS = 0x39
+
+
+IDENTITY: Mapping[IntEnum, int] = {Register.DEVID: DEVID_VALUE}
+"""What tells this chip from others."""
 
 
 class Rate(IntEnum):

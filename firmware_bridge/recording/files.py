@@ -9,22 +9,23 @@ from firmware_bridge.errors import RecordingError
 from firmware_bridge.recording.csv_file import load_csv
 from firmware_bridge.recording.model import Recording
 from firmware_bridge.recording.npz_file import load_npz, save_npz
+from firmware_bridge.recording.wav_file import load_wav
 
-_LOADERS = {".csv": load_csv, ".npz": load_npz}
+_LOADERS = {".csv": load_csv, ".npz": load_npz, ".wav": load_wav}
 
 
 def load_recording(
     path: Path, *, columns: Sequence[str] | None = None, rate_hz: float | None = None
 ) -> Recording:
-    """Read a CSV or NPZ recording.
+    """Read a CSV, NPZ or WAV recording.
 
     CSV: separated by commas, semicolons or tabs, with or without a header. A time column (time, timestamp, t,
     datetime, also with a unit) gives the rate and the gaps. NPZ: arrays (n,) are channels, (n, c) give c
     channels each, (files, n, c) give one segment per file; a scalar ``sample_rate_hz`` or ``rate_hz`` is
-    the rate.
+    the rate. WAV: the counts of ``WavWriter``, with their side-car.
 
     Args:
-        path: A ``.csv`` or ``.npz`` file.
+        path: A ``.csv``, ``.npz`` or ``.wav`` file.
         columns: Channels in the wanted order, by name, with or without the unit; None for all but time
             stamps, counters and labels.
         rate_hz: Sample rate, if known; it must agree with the file's within 5 %.

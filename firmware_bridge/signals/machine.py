@@ -7,11 +7,9 @@ resonance.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from firmware_bridge.errors import SignalError
+from firmware_bridge.signals.impulses import Growth, Ringing, Train
 from firmware_bridge.signals.source import (
     SignalArray,
     TimeArray,
@@ -22,8 +20,6 @@ from firmware_bridge.signals.source import (
 
 BPFO_ORDER = 3.5848
 """Ball pass frequency of the outer race over the shaft's, SKF 6205-2RS (CWRU Bearing Data Center)."""
-# The ringing is followed until it has decayed to this part of its start.
-_RINGING_END = 1e-6
 # Two slow periods without a common one, so that the load never repeats within a day.
 _LOAD_PERIODS_S = (37.0, 61.0)
 
@@ -74,24 +70,15 @@ class RotatingMachine:
         Raises:
             SignalError: If a value is impossible.
         """
-        require_positive(
-            shaft_hz=shaft_hz, defect_order=defect_order, resonance_hz=resonance_hz, damping=damping
-        )
-        require_not_negative(
-            load_variation=load_variation,
-            severity_g=severity_g,
-            fault_at_s=fault_at_s,
-            growth_s=growth_s,
-            seed=seed,
-        )
+        require_positive(shaft_hz=shaft_hz, defect_order=defect_order)
+        require_not_negative(load_variation=load_variation, seed=seed)
         for level in noise_g:
             require_not_negative(noise_g=level)
-        if damping >= 1:
-            raise SignalError(f"damping = {damping!r} must be below 1, or nothing rings")
         phases, slips, noise = np.random.default_rng(seed).spawn(3)
         self._shaft = _ShaftHarmonics(shaft_hz, np.array(harmonics_g).reshape(-1, 3), load_variation, phases)
-        self._impacts = _Impacts(defect_order * shaft_hz, slip, fault_at_s, slips)
-        self._ringing = _Ringing(resonance_hz, damping, severity_g, fault_at_s, growth_s)
+        self._ringing = Ringing(resonance_hz, damping)
+        self._growth = Growth(severity_g, fault_at_s, growth_s)
+        self._impacts = Train.periodic(defect_order * shaft_hz, slip, fault_at_s, slips)
         self._impact_direction = np.array(impact_direction)
         self._gravity_g = np.array(gravity_g)
         self._noise_g = np.array(noise_g)
@@ -101,9 +88,9 @@ class RotatingMachine:
         """Return what a sensor on the bearing housing feels, in g, shape (n, 3)."""
         samples_g = self._gravity_g + self._shaft.acceleration_g(times_s)
         samples_g += self._noise_g * self._random.standard_normal((len(times_s), 3))
-        if self._ringing.severity_g > 0 and len(times_s):
-            self._impacts.keep(float(times_s[0]) - self._ringing.duration_s, float(times_s[-1]))
-            ringing_g = self._ringing.after(self._impacts.times_s, times_s)
+        if self._growth.severity > 0 and len(times_s):
+            impacts_s = self._impacts.keep(float(times_s[0]) - self._ringing.duration_s, float(times_s[-1]))
+            ringing_g = self._ringing.after(impacts_s, self._growth.at(impacts_s), times_s)
             samples_g += ringing_g[:, np.newaxis] * self._impact_direction
         return np.asarray(samples_g)
 
@@ -133,54 +120,3 @@ class _ShaftHarmonics:
             for period_s, phase in zip(_LOAD_PERIODS_S, self._load_phases, strict=True)
         ]
         return np.asarray(1.0 + self._load_variation * np.mean(waves, axis=0))
-
-
-class _Impacts:
-    """The times at which a rolling element hits the spall, made as they are needed."""
-
-    def __init__(self, rate_hz: float, slip: float, start_s: float, random: np.random.Generator) -> None:
-        if not 0 <= slip <= 0.1:
-            raise SignalError(f"slip = {slip!r} must be from 0 to 0.1; bearings slip by 0.01 to 0.02")
-        self._interval_s = 1.0 / rate_hz
-        self._slip = slip
-        self._random = random
-        self._next_s = start_s
-        self.times_s = np.empty(0)
-
-    def keep(self, from_s: float, until_s: float) -> None:
-        """Make all impacts up to ``until_s`` and forget those before ``from_s``."""
-        fresh = []
-        while self._next_s <= until_s:
-            fresh.append(self._next_s)
-            self._next_s += self._interval_s * (1.0 + self._slip * self._random.standard_normal())
-        self.times_s = np.concatenate([self.times_s[self.times_s >= from_s], fresh])
-
-
-class _Ringing:
-    """The decaying resonance after each impact."""
-
-    def __init__(
-        self, resonance_hz: float, damping: float, severity_g: float, fault_at_s: float, growth_s: float
-    ) -> None:
-        self.severity_g = severity_g
-        self._fault_at_s = fault_at_s
-        self._growth_s = growth_s
-        natural = 2 * np.pi * resonance_hz
-        self._decay_per_s = damping * natural
-        self._damped = natural * math.sqrt(1.0 - damping**2)
-        self.duration_s = -math.log(_RINGING_END) / self._decay_per_s
-
-    def after(self, impacts_s: TimeArray, times_s: TimeArray) -> SignalArray:
-        """Return the sum of what all impacts left over at the given times, in g, shape (n,)."""
-        total_g = np.zeros(len(times_s))
-        first = np.searchsorted(times_s, impacts_s)
-        last = np.searchsorted(times_s, impacts_s + self.duration_s)
-        for impact_s, start, end in zip(impacts_s, first, last, strict=True):
-            total_g[start:end] += self._one(impact_s, times_s[start:end])
-        return total_g
-
-    def _one(self, impact_s: float, times_s: TimeArray) -> SignalArray:
-        since_s = times_s - impact_s
-        grown = min((impact_s - self._fault_at_s) / self._growth_s, 1.0) if self._growth_s > 0 else 1.0
-        decay = np.exp(-self._decay_per_s * since_s)
-        return np.asarray(self.severity_g * grown * decay * np.sin(self._damped * since_s))

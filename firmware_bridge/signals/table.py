@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import inspect
 import math
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from firmware_bridge.errors import SignalError
 from firmware_bridge.recording import load_recording
+from firmware_bridge.signals.drivetrain import Drivetrain
 from firmware_bridge.signals.lorenz import LorenzAttractor
 from firmware_bridge.signals.machine import RotatingMachine
 from firmware_bridge.signals.replay import RecordingReplay
@@ -33,6 +35,7 @@ def _replay(
 SIGNALS: dict[str, Callable[..., SignalSource]] = {
     "lorenz": LorenzAttractor,
     "rotor": RotatingMachine,
+    "drivetrain": Drivetrain,
     "replay": _replay,
     "silence": Silence,
 }
@@ -44,7 +47,7 @@ def make_signal(kind: str, parameters: Mapping[str, object]) -> SignalSource:
 
     Args:
         kind: A key of ``SIGNALS``.
-        parameters: Keyword arguments of that source; lists stand for tuples.
+        parameters: Keyword arguments of that source; lists stand for tuples, tables for parts of a machine.
 
     Raises:
         SignalError: If the kind or a parameter is not known, is missing, or has an impossible value.
@@ -53,15 +56,21 @@ def make_signal(kind: str, parameters: Mapping[str, object]) -> SignalSource:
     if kind not in SIGNALS:
         raise SignalError(_unknown("signal", kind, SIGNALS))
     factory = SIGNALS[kind]
+    return factory(**_arguments(f"signal '{kind}'", factory, parameters))
+
+
+def _arguments(
+    what: str, factory: Callable[..., object], parameters: Mapping[str, object]
+) -> dict[str, object]:
+    """Return the parameters as what the factory's annotations say, or refuse them."""
     known = inspect.signature(factory, eval_str=True).parameters
     for name in parameters:
         if name not in known:
-            raise SignalError(_unknown(f"parameter of signal '{kind}'", name, known))
+            raise SignalError(_unknown(f"parameter of {what}", name, known))
     for name, parameter in known.items():
         if parameter.default is parameter.empty and name not in parameters:
-            raise SignalError(f"signal '{kind}' needs the parameter '{name}'")
-    arguments = {name: _convert(name, value, known[name].annotation) for name, value in parameters.items()}
-    return factory(**arguments)
+            raise SignalError(f"{what} needs the parameter '{name}'")
+    return {name: _convert(name, value, known[name].annotation) for name, value in parameters.items()}
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> str:
@@ -77,12 +86,24 @@ def _convert(name: str, value: object, hint: object) -> object:
         # Optional parameters only: "X | None".
         inner = next(option for option in typing.get_args(hint) if option is not type(None))
         return None if value is None else _convert(name, value, inner)
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        if not isinstance(value, Mapping):
+            raise SignalError(f"{name} = {value!r} must be a table")
+        return hint(**_arguments(f"'{name}'", hint, value))
+    if typing.get_origin(hint) is typing.Literal:
+        return _convert_choice(name, value, typing.get_args(hint))
     if typing.get_origin(hint) is tuple:
         return _convert_items(name, value, typing.get_args(hint))
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if type(value) is not hint or (isinstance(value, float) and not math.isfinite(value)):
         raise SignalError(f"{name} = {value!r} must be {_in_words(hint)}")
+    return value
+
+
+def _convert_choice(name: str, value: object, choices: tuple[object, ...]) -> object:
+    if value not in choices:
+        raise SignalError(f"{name} = {value!r} must be one of {', '.join(map(str, choices))}")
     return value
 
 

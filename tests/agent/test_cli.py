@@ -6,6 +6,7 @@ import csv
 import json
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -160,14 +161,48 @@ def test_config_check_tells_what_the_daemon_would_refuse(
     config: Path, change: tuple[str, str], told: str
 ) -> None:
     config.write_text(CONFIG.replace(*change), encoding="ascii")
-    for command in (["config", "check", config], ["run", "--config", config]):
+    for command, code in ((["config", "check", config], 1), (["run", "--config", config], 78)):
         result = judder(*command)
-        assert (result.exit_code, told in result.output) == (1, True), result.output
+        assert (result.exit_code, told in result.output) == (code, True), result.output
         assert "Traceback" not in result.output
 
 
-def test_status_and_acknowledge_without_a_daemon(config: Path) -> None:
-    for command in (["status"], ["acknowledge", "0199"]):
+def test_config_show_tells_defaults_and_paths_as_toml(config: Path) -> None:
+    config.write_text(
+        CONFIG + '[uplink]\nhost = "b"\nusername = "u"\npassword_file = "pw"\n', encoding="ascii"
+    )
+    result = judder("config", "show", "--config", config)
+    assert result.exit_code == 0, result.output
+    shown = tomllib.loads(result.output)
+    assert shown["sensors"]["press"]["alarm"] == {"k": 2, "n": 3, "hysteresis": 0.1}
+    assert shown["uplink"]["password_file"] == str(config.parent / "pw")
+    assert shown["history"] == {"cleared_alerts": 10_000}
+    assert json.loads(judder("config", "show", "--config", config, "--json").output) == shown
+
+
+def test_config_show_masks_secrets_wherever_they_stand(config: Path) -> None:
+    text = CONFIG.replace('kind = "rotor"', 'kind = "rotor"\napi_token = "hunter2"')
+    config.write_text(text, encoding="ascii")
+    output = judder("config", "show", "--config", config).output
+    assert 'api_token = "********"' in output
+    assert "hunter2" not in output
+
+
+@pytest.mark.parametrize("arguments", [[], ["--warning", "3"], ["--warning", "3", "--alarm", "4", "--reset"]])
+def test_threshold_wants_both_or_reset(config: Path, arguments: list[str]) -> None:
+    result = judder("threshold", "press", *arguments, "--config", config)
+    assert (result.exit_code, "give both --warning and --alarm, or --reset" in result.output) == (2, True)
+
+
+def test_what_needs_a_daemon_says_so(config: Path) -> None:
+    commands = (
+        ["status"],
+        ["status", "--prometheus"],
+        ["acknowledge", "0199"],
+        ["config", "reload"],
+        ["threshold", "press", "--reset"],
+    )
+    for command in commands:
         result = judder(*command, "--config", config)
         assert result.exit_code == 1
         assert "judder is not running" in result.output
@@ -180,7 +215,24 @@ def test_alerts_without_a_store(config: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["run"], ["status"], ["alerts"], ["replay"], ["model"], ["demo"], ["config"]]
+    "command",
+    [
+        [],
+        *(
+            [name]
+            for name in [
+                "run",
+                "status",
+                "alerts",
+                "replay",
+                "model",
+                "demo",
+                "config",
+                "service",
+                "threshold",
+            ]
+        ),
+    ],
 )
 def test_help(command: list[str]) -> None:
     result = judder(*command, "--help")

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from agent.control import ControlServer, Handler, Json, request
+from agent.commands import Commands, Handler, Json
+from agent.control import ControlServer, request
 from agent.errors import ControlError, StoreError
 from firmware_bridge.errors import SensorError
 
@@ -52,7 +53,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server(path: Path) -> Iterator[ControlServer]:
-    with ControlServer(path, HANDLERS) as server:
+    with ControlServer(path, Commands("control socket", HANDLERS)) as server:
         yield server
 
 
@@ -140,7 +141,7 @@ def test_a_client_that_goes_away_disturbs_nobody(path: Path) -> None:
 def test_a_client_that_dawdles_is_dropped_without_a_fuss(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    server = ControlServer(path, HANDLERS, client_timeout_s=0.2)
+    server = ControlServer(path, Commands("control socket", HANDLERS), client_timeout_s=0.2)
     with server, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         client.settimeout(10)
         client.connect(str(path))
@@ -189,14 +190,14 @@ def test_somebody_else_answers(path: Path, reply: bytes) -> None:
 @pytest.mark.usefixtures("server")
 def test_a_second_daemon_is_refused(path: Path) -> None:
     with pytest.raises(ControlError, match="judder is already running"):
-        ControlServer(path, HANDLERS)
+        ControlServer(path, Commands("control socket", HANDLERS))
     assert request(path, "nothing") is None
 
 
 def test_the_socket_of_a_dead_daemon_is_replaced(path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as dead:
         dead.bind(str(path))
-    with ControlServer(path, HANDLERS):
+    with ControlServer(path, Commands("control socket", HANDLERS)):
         assert request(path, "nothing") is None
     assert not path.exists()
 
@@ -204,17 +205,17 @@ def test_the_socket_of_a_dead_daemon_is_replaced(path: Path) -> None:
 def test_a_file_in_the_way_is_left_alone(path: Path) -> None:
     path.write_text("mine")
     with pytest.raises(ControlError, match="is not a socket"):
-        ControlServer(path, HANDLERS)
+        ControlServer(path, Commands("control socket", HANDLERS))
     assert path.read_text() == "mine"
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(ControlError, match=r"absent/control\.sock: .*check that its folder exists"):
-        ControlServer(tmp_path / "absent" / "control.sock", HANDLERS)
+        ControlServer(tmp_path / "absent" / "control.sock", Commands("control socket", HANDLERS))
 
 
 def test_close_may_come_twice_and_without_a_start(path: Path) -> None:
-    server = ControlServer(path, HANDLERS)
+    server = ControlServer(path, Commands("control socket", HANDLERS))
     server.close()
     server.close()
     assert not path.exists()
@@ -245,7 +246,7 @@ def public_path() -> Iterator[Path]:
 def test_strangers_are_refused_and_the_group_is_not(
     public_path: Path, mode: int, group: int, outcome: str | None
 ) -> None:
-    server = ControlServer(public_path, HANDLERS)
+    server = ControlServer(public_path, Commands("control socket", HANDLERS))
     public_path.chmod(mode)
     os.chown(public_path, 0, group)
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from agent.alarm import Change
-from agent.alert import AlertEvent
+from agent.alert import AlertEvent, Subject
 from agent.inference.features import AxisStatistics, Contribution
 from agent.inference.scoring import Level
 from agent.messages import (
@@ -103,12 +104,28 @@ events = st.builds(
     contributions=st.lists(st.builds(Contribution, st.text(), finite), max_size=3).map(tuple),
     model=st.text(max_size=20),
     simulated=st.booleans(),
+    subject=st.sampled_from(Subject),
+    reason=st.text(max_size=20),
 )
 
 
 @given(events)
 def test_an_event_survives_json(event: AlertEvent) -> None:
     assert event_from_json(json.loads(json.dumps(event_to_json(event)))) == event
+
+
+def test_the_alert_of_a_sensor() -> None:
+    event = replace(EVENT, part="sensor", subject=Subject.SENSOR, reason="no answer; check wiring")
+    payload = json.loads(alert_message(event, GATEWAY).payload)
+    assert (payload["subject"], payload["reason"]) == ("sensor", "no answer; check wiring")
+    Draft202012Validator(schema("alert")).validate(payload)
+    assert event_from_json(payload) == event
+
+
+def test_an_event_stored_before_sensors_had_alerts_is_of_a_machine() -> None:
+    document = event_to_json(EVENT)
+    del document["subject"], document["reason"]
+    assert event_from_json(document) == EVENT
 
 
 def test_an_event_can_be_read_from_its_payload() -> None:
@@ -199,10 +216,10 @@ def test_a_time_survives_text(at: datetime) -> None:
     assert parse_utc(format_utc(at)) == at
 
 
-@pytest.mark.parametrize("kind", ["alert", "score", "health", "status"])
+@pytest.mark.parametrize("kind", ["alert", "score", "health", "status", "command", "reply"])
 def test_the_schemas_are_sound_and_the_asyncapi_document_names_them(kind: str) -> None:
     Draft202012Validator.check_schema(schema(kind))
     text = (DOCS / "asyncapi.yaml").read_text()
-    place = "{site}/{gateway}" if kind == "status" else "{site}/{gateway}/{sensor}"
+    place = "{site}/{gateway}/{sensor}" if kind in ("alert", "score", "health") else "{site}/{gateway}"
     assert f"address: judder/v1/{place}/{kind}\n" in text
     assert f"$ref: {kind}.schema.json\n" in text

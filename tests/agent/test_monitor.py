@@ -18,6 +18,8 @@ from agent.inference.detector import open_detector
 from agent.inference.scoring import Level
 from agent.monitor import Monitor
 from agent.ring_buffer import RingBuffer, WindowReader
+from agent.sampler import SamplerStatus
+from agent.sensor_watch import SensorWatch
 from agent.uuid7 import uuid7
 from agent.watchdog import Watchdog
 from firmware_bridge.accelerometer import SampleBlock
@@ -42,6 +44,7 @@ class Bench:
             self.reader,
             detector,
             Alarm(detector.manifest.thresholds, AlarmPolicy(), level),
+            SensorWatch(detector.manifest.axes, 100.0, self.clock, SamplerStatus),
             clock=self.clock,
             watchdog=Watchdog(lambda state: None, self.clock),
             announce=self.announce,

@@ -16,12 +16,16 @@ from agent.alarm import Change
 from agent.alert import AlertEvent
 from agent.inference.scoring import Level
 from agent.messages import GatewayName, Kind, Message, alert_message
-from agent.outbox import OutboxLimits
+from agent.outbox import REFUSALS, Delivery, OutboxLimits
 from agent.store import AlertStore
 
 MakeMessage = Callable[..., Message]
 GATEWAY = GatewayName("plant", "gateway")
 NOW = datetime(2026, 3, 1, 13, tzinfo=UTC)
+
+
+def confirmed(messages: list[Message]) -> Delivery:
+    return Delivery(NOW, NOW, confirmed=tuple(messages))
 
 
 def test_alerts_go_before_health_before_scores_the_oldest_first(
@@ -47,10 +51,55 @@ def test_what_is_confirmed_is_gone(store: AlertStore, make_message: MakeMessage)
     store.outbox.put(first)
     store.outbox.put(second)
     assert (store.outbox.depth(), store.outbox.payload_bytes()) == (2, 30)
-    store.outbox.confirm([first], NOW)
-    store.outbox.confirm([first], NOW)
+    store.outbox.settle(confirmed([first]))
+    store.outbox.settle(confirmed([first]))
     assert store.outbox.next(10) == [second]
     assert (store.outbox.depth(), store.outbox.payload_bytes(), store.outbox.dropped()) == (1, 20, 0)
+
+
+def test_the_states_of_messages_are_counted_with_their_times(
+    store: AlertStore, make_message: MakeMessage
+) -> None:
+    first, second, third = (make_message(number, Kind.HEALTH) for number in (1, 2, 3))
+    for message in (first, second, third):
+        store.outbox.put(message)
+    sent_at, answered_at = NOW - timedelta(seconds=2), NOW - timedelta(seconds=1)
+    store.outbox.settle(
+        Delivery(sent_at, answered_at, confirmed=(first,), refused=(second,), unanswered=(third,))
+    )
+    total = store.outbox.totals()[Kind.HEALTH]
+    assert (total.created, total.sent, total.confirmed, total.dropped) == (3, 3, 1, 0)
+    assert (total.waiting, total.waiting_bytes, total.aside) == (2, 4, 1)
+    assert (total.created_at, total.sent_at, total.confirmed_at, total.dropped_at) == (
+        third.created_at,
+        sent_at,
+        answered_at,
+        None,
+    )
+
+
+def test_refused_telemetry_is_dropped_the_third_time_and_counted(
+    store: AlertStore, make_message: MakeMessage
+) -> None:
+    score = make_message(1)
+    store.outbox.put(score)
+    for attempt in range(REFUSALS):
+        assert store.outbox.next(10) == [score]
+        store.outbox.settle(Delivery(NOW, NOW, refused=(score,)))
+        assert store.outbox.next(10) == []
+        assert store.outbox.readmit() == (attempt < REFUSALS - 1)
+    total = store.outbox.totals()[Kind.SCORE]
+    assert (total.waiting, total.dropped, total.dropped_at) == (0, 1, NOW)
+
+
+def test_a_refused_alert_is_kept_for_ever(store: AlertStore, make_message: MakeMessage) -> None:
+    alert = make_message(1, Kind.ALERT)
+    store.outbox.put(alert)
+    for _ in range(3 * REFUSALS):
+        store.outbox.settle(Delivery(NOW, NOW, refused=(alert,)))
+        assert store.outbox.readmit() == 1
+    assert store.outbox.next(10) == [alert]
+    assert store.outbox.dropped() == 0
 
 
 def test_the_age_of_the_oldest(store: AlertStore, make_message: MakeMessage) -> None:
@@ -149,7 +198,7 @@ class OutboxModel(RuleBasedStateMachine):
 
     @rule(messages=given_out)
     def confirm(self, messages: list[Message]) -> None:
-        self.store.outbox.confirm(messages, NOW)
+        self.store.outbox.settle(confirmed(messages))
         self.waiting = [message for message in self.waiting if message not in messages]
 
     @rule()

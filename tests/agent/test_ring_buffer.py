@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from agent.inference.window import WindowSpec
 from agent.ring_buffer import RingBuffer, Window, WindowReader
 from firmware_bridge.accelerometer import SampleBlock
+from firmware_bridge.recording import Gap
 
 MS = 1_000_000
 
@@ -151,3 +152,27 @@ def test_every_window_is_contiguous_and_windows_go_forward(
             assert values == [values[0] + i for i in range(length)]
             assert values[0] > last
             last = values[0]
+
+
+def test_gaps_have_their_place_and_their_length_until_they_are_overwritten() -> None:
+    ring = RingBuffer(32, 3)
+    ring.append(block(0, 8, lost=9))
+    ring.append(block(8, 8, lost=3))
+    ring.mark_gap()
+    ring.append(block(16, 8))
+    assert ring.gaps(0, 100) == (Gap(8, 3), Gap(16, None))
+    assert ring.gaps(8, 16) == (Gap(8, 3),)
+    assert ring.gaps(9, 16) == ()
+    ring.append(block(24, 20))
+    ring.append(block(44, 4, lost=1))
+    assert ring.gaps(0, 100) == (Gap(16, None), Gap(44, 1))
+
+
+def test_losses_at_one_place_are_one_gap() -> None:
+    ring = RingBuffer(32, 3)
+    ring.append(block(0, 8))
+    for lost in (2, 3):
+        ring.append(SampleBlock(np.empty((0, 3), np.float32), 8 * MS, 1000.0, lost=lost))
+    assert ring.gaps(0, 100) == (Gap(8, 5),)
+    ring.mark_gap()
+    assert ring.gaps(0, 100) == (Gap(8, None),)

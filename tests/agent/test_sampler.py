@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,8 +11,9 @@ import numpy as np
 import pytest
 
 from agent.backoff import Backoff
+from agent.bus_sampler import BusSampler
 from agent.ring_buffer import RingBuffer
-from agent.sampler import Sampler, SensorState
+from agent.sampler import Sampler, SensorState, watermark
 from agent.watchdog import Watchdog
 from firmware_bridge.accelerometer import Accelerometer, open_accelerometer, simulate
 from firmware_bridge.clock import SimulatedClock
@@ -32,7 +34,8 @@ class Bench:
         self.ring = RingBuffer(1 << 16, 3)
         self.opened = 0
         watchdog = Watchdog(lambda state: None, self.clock)
-        self.sampler = Sampler("bench", self.open, self.ring, self.clock, watchdog, Backoff("bench"))
+        self.sampler = Sampler("bench", self.open, self.ring, self.clock, Backoff("bench"))
+        self.thread = BusSampler("sim:test", [self.sampler], self.clock, watchdog)
 
     @contextmanager
     def open(self) -> Iterator[Accelerometer]:
@@ -54,9 +57,9 @@ def until(condition: Callable[[], bool]) -> None:
 @pytest.fixture
 def bench() -> Iterator[Bench]:
     bench = Bench()
-    bench.sampler.start()
+    bench.thread.start()
     yield bench
-    assert bench.sampler.stop(5.0)
+    assert bench.thread.stop(5.0)
 
 
 def test_samples_arrive_and_are_counted(bench: Bench) -> None:
@@ -89,33 +92,75 @@ def test_a_sensor_that_is_unplugged_is_told_and_comes_back(bench: Bench) -> None
     assert bench.ring.gap_inside(lost_at - 10, lost_at + 10) == lost_at
 
 
-def test_one_failed_transfer_does_not_end_it(bench: Bench) -> None:
+def test_a_transfer_that_fails_in_passing_is_tried_again(bench: Bench) -> None:
     until(lambda: bench.ring.total > 100)
-    bench.bus.fail_next(1)
-    until(lambda: bench.sampler.status().reopened == 1)
+    bench.bus.fail_next(3, errno.EAGAIN)
+    until(lambda: bench.sampler.status().retried == 3)
     total = bench.ring.total
     until(lambda: bench.ring.total > total + 100)
+    assert bench.sampler.status().reopened == 0
+
+
+def test_a_drain_that_fails_four_times_is_given_up(bench: Bench) -> None:
+    until(lambda: bench.ring.total > 100)
+    bench.bus.fail_next(4, errno.EAGAIN)
+    until(lambda: bench.sampler.status().reopened == 1)
+    assert bench.sampler.status().retried == 3
+
+
+def test_a_bus_that_is_gone_is_not_tried_again(bench: Bench) -> None:
+    until(lambda: bench.ring.total > 100)
+    bench.bus.fail_next(1, errno.ENODEV)
+    until(lambda: bench.sampler.status().reopened == 1)
+    status = bench.sampler.status()
+    assert status.retried == 0
+    assert status.last_error is not None
+    assert "errno 19, ENODEV" in status.last_error
+
+
+def test_what_a_failed_drain_lost_is_a_gap(bench: Bench) -> None:
+    bench.thread.stop(5.0)
+    bench.sampler.turn()
+    bench.clock.advance(0.02)
+    bench.sampler.turn()
+    lost, total = bench.sampler.status().samples_lost, bench.ring.total
+    # The status is read, four samples are taken, the fifth read fails.
+    bench.bus.fail_next(1, errno.EREMOTEIO, after=5)
+    bench.clock.advance(0.02)
+    bench.sampler.turn()
+    assert (bench.sampler.status().retried, bench.ring.total) == (1, total)
+    bench.clock.advance(0.002)
+    bench.sampler.turn()
+    assert bench.sampler.status().samples_lost == lost + 4
+    assert bench.ring.gap_inside(total - 1, total + 1) == total
 
 
 def test_a_sensor_that_is_absent_at_the_start_is_waited_for() -> None:
     bench = Bench()
     bench.bus.unplug()
-    bench.sampler.start()
+    bench.thread.start()
     until(lambda: bench.sampler.status().reopened >= 3)
     assert bench.sampler.status().state is SensorState.FAILED
     bench.bus.plug()
     until(lambda: bench.ring.total > 0)
-    assert bench.sampler.stop(5.0)
+    assert bench.thread.stop(5.0)
 
 
 def test_the_driver_is_released_when_the_sampler_stops() -> None:
     bench = Bench()
-    bench.sampler.start()
+    bench.thread.start()
     until(lambda: bench.ring.total > 0)
-    assert bench.sampler.stop(5.0)
+    assert bench.thread.stop(5.0)
     total = bench.ring.total
     time.sleep(0.02)
     assert bench.ring.total == total
     bench.bus.unplug()
     with pytest.raises(BusError):
         bench.bus.read(ADDRESS, 0x00, 1)
+
+
+@pytest.mark.parametrize(
+    ("depth", "samples"), [(32, 16), (96, 48), (170, 64), (512, 128), (16, 8), (1024, 256)]
+)
+def test_a_deep_fifo_is_drained_early(depth: int, samples: int) -> None:
+    assert watermark(depth) == samples

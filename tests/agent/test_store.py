@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sqlite3
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from agent.alarm import Change
-from agent.alert import AlertEvent
+from agent.alert import AlertEvent, Subject
+from agent.database import MIGRATIONS
 from agent.errors import StoreError
 from agent.inference.scoring import Level
-from agent.messages import GatewayName, alert_message
-from agent.store import AlertStore
+from agent.messages import GatewayName, Kind, alert_message, event_to_json
+from agent.outbox import Delivery
+from agent.overrides import ThresholdOverride
+from agent.store import AlertStore, HistoryLimits
 
 MakeEvent = Callable[..., AlertEvent]
 GATEWAY = GatewayName("plant", "gateway")
 NOW = datetime(2026, 3, 1, 13, tzinfo=UTC)
+SENT = datetime(2026, 3, 1, 12, 59, 59, tzinfo=UTC)
 NOBODY = 65534
 
 
@@ -70,6 +77,22 @@ def test_alerts_come_newest_first(store: AlertStore, make_event: MakeEvent) -> N
     assert [record.alert_id[-1] for record in store.alerts(active_only=True)] == ["5", "4", "3", "1"]
 
 
+def test_a_sensor_has_an_alert_of_its_own(store: AlertStore, make_event: MakeEvent) -> None:
+    of_sensor = replace(make_event(2, alert=2), subject=Subject.SENSOR, part="sensor", reason="no answer")
+    record_all(store, [make_event(1, alert=1), of_sensor])
+    machine, sensor = store.open_alert("motor"), store.open_alert("motor", Subject.SENSOR)
+    assert machine is not None
+    assert machine.alert_id.endswith("1")
+    assert sensor is not None
+    assert sensor.alert_id.endswith("2")
+    assert sensor.last_event.reason == "no answer"
+    record_all(
+        store, [replace(of_sensor, event_id="0199c000-0000-7000-8000-000000000003", change=Change.CLEARED)]
+    )
+    assert store.open_alert("motor", Subject.SENSOR) is None
+    assert store.open_alert("motor") is not None
+
+
 def test_an_open_alert_belongs_to_its_sensor(store: AlertStore, make_event: MakeEvent) -> None:
     record_all(store, [make_event(1, alert=1, sensor="pump"), make_event(2, alert=2, sensor="fan")])
     fan = store.open_alert("fan")
@@ -97,10 +120,11 @@ def test_an_event_is_stored_once(store: AlertStore, make_event: MakeEvent) -> No
 def test_delivered_when_every_message_is_confirmed(store: AlertStore, make_event: MakeEvent) -> None:
     record_all(store, life_of_an_alert(make_event))
     first, second, third = store.outbox.next(10)
-    store.outbox.confirm([first, second], NOW)
+    store.outbox.settle(Delivery(SENT, NOW, confirmed=(first, second)))
     assert not store.alerts()[0].delivered
-    store.outbox.confirm([third], NOW)
-    assert store.alerts()[0].delivered
+    store.outbox.settle(Delivery(SENT, NOW, confirmed=(third,)))
+    record = store.alerts()[0]
+    assert (record.delivered, record.sent_at, record.delivered_at) == (True, SENT, NOW)
     assert store.outbox.depth() == 0
 
 
@@ -186,6 +210,87 @@ def test_a_closed_store_says_so(store: AlertStore) -> None:
         store.alerts()
 
 
+def cleared_alert(make_event: MakeEvent, number: int) -> list[AlertEvent]:
+    return [
+        make_event(2 * number, alert=number),
+        make_event(2 * number + 1, alert=number, change=Change.CLEARED),
+    ]
+
+
+def test_the_oldest_cleared_alerts_are_forgotten(tmp_path: Path, make_event: MakeEvent) -> None:
+    with AlertStore(tmp_path / "judder.db", history=HistoryLimits(cleared_alerts=3)) as store:
+        store.record(make_event(1000, alert=1000), None)
+        for number in range(1, 8):
+            for event in cleared_alert(make_event, number):
+                store.record(event, None)
+        kept = [int(record.alert_id[-12:], 16) for record in store.alerts()]
+        assert sorted(kept) == [5, 6, 7, 1000]
+        with store._database.reading() as connection:
+            assert connection.execute("SELECT count(*) FROM event").fetchone() == (7,)
+
+
+def test_an_alert_that_was_not_delivered_is_not_forgotten(tmp_path: Path, make_event: MakeEvent) -> None:
+    with AlertStore(tmp_path / "judder.db", history=HistoryLimits(cleared_alerts=1)) as store:
+        for number in range(1, 4):
+            record_all(store, cleared_alert(make_event, number))
+        assert len(store.alerts()) == 3
+        store.outbox.settle(Delivery(SENT, NOW, confirmed=tuple(store.outbox.next(100))))
+        record_all(store, cleared_alert(make_event, 4))
+        assert [record.alert_id[-1] for record in store.alerts()] == ["4"]
+
+
+def test_the_order_of_forgetting_does_not_depend_on_the_clock(tmp_path: Path, make_event: MakeEvent) -> None:
+    with AlertStore(tmp_path / "judder.db", history=HistoryLimits(cleared_alerts=1)) as store:
+        for number in (50, 20):  # the second one is the younger: the clock was set back
+            for event in cleared_alert(make_event, number):
+                store.record(event, None)
+        assert [int(record.alert_id[-12:], 16) for record in store.alerts()] == [20]
+
+
+def test_thresholds_that_a_person_set_outlive_a_restart(tmp_path: Path) -> None:
+    override = ThresholdOverride("motor", 3.5, 4.5, NOW, "ada")
+    with AlertStore(tmp_path / "judder.db") as store:
+        store.overrides.set(ThresholdOverride("motor", 1.0, 2.0, SENT, "bob"))
+        store.overrides.set(override)
+    with AlertStore(tmp_path / "judder.db") as store:
+        assert store.overrides.of("motor") == override
+        assert override.thresholds.of(Level.ALARM) == 4.5
+        assert store.overrides.of("fan") is None
+        store.overrides.remove("motor")
+        assert store.overrides.of("motor") is None
+
+
+def test_a_store_of_the_first_version_is_brought_up_to_date(tmp_path: Path, make_event: MakeEvent) -> None:
+    path = tmp_path / "judder.db"
+    event = make_event(1)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(MIGRATIONS[0])
+        connection.execute("PRAGMA user_version = 1")
+        connection.execute(
+            "INSERT INTO alert VALUES (?, 'motor', 1, 4.0, ?, NULL, NULL, NULL, NULL)",
+            (event.alert_id, "2026-03-01T12:00:01.000000Z"),
+        )
+        document = json.dumps(event_to_json(event))
+        connection.execute(
+            "INSERT INTO event (event_id, alert_id, document) VALUES (?, ?, ?)",
+            (event.event_id, event.alert_id, document),
+        )
+        connection.execute(
+            "INSERT INTO outbox (message_id, kind, priority, sensor, topic, payload, created_at)"
+            " VALUES (?, 'alert', 0, 'motor', 't', x'00', '2026-03-01T12:00:01.000000Z')",
+            (event.event_id,),
+        )
+        connection.commit()
+    with pytest.raises(StoreError, match=r"written by an older judder .*start judder once"):
+        AlertStore.read_only(path)
+    with AlertStore(path) as store:
+        assert store.alerts()[0].last_event == event
+        (message,) = store.outbox.next(10)
+        store.outbox.settle(Delivery(SENT, NOW, confirmed=(message,)))
+        assert store.alerts()[0].delivered
+        assert (store.outbox.totals()[Kind.ALERT].created, store.outbox.depth()) == (1, 0)
+
+
 def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "judder.db"
     AlertStore(path).close()
@@ -194,7 +299,7 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     connection.close()
     for opened in (AlertStore, AlertStore.read_only, lambda path: AlertStore.open(path, NOW)):
         with pytest.raises(
-            StoreError, match=r"judder\.db: written by a newer judder \(schema 99, .* knows 1\)"
+            StoreError, match=r"judder\.db: written by a newer judder \(schema 99, .* knows 2\)"
         ):
             opened(path)
     assert [file.name for file in tmp_path.iterdir()] == ["judder.db"]
@@ -298,9 +403,34 @@ def test_a_full_disk_is_told_and_nothing_is_half_written(store: AlertStore, make
         connection.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(StoreError, match="full; free space on the disk"):
         record_all(store, [make_event(n, alert=n) for n in range(2, 200)])
+    assert store.error is not None
+    assert "free space" in store.error
     stored = len(store.alerts(limit=1000))
     assert stored == store.outbox.depth()
     assert 1 <= stored < 199
+    with store._database.reading() as connection:
+        connection.execute("PRAGMA max_page_count = 100000")
+    record_all(store, [make_event(1000, alert=1000)])
+    assert store.error is None
+
+
+def test_a_refusal_of_ours_is_no_error_of_the_disk(store: AlertStore) -> None:
+    with pytest.raises(StoreError):
+        store.acknowledge("ffff", "ada", NOW)
+    assert (store.error, store.damaged) == (None, False)
+
+
+def test_damage_found_while_running_is_told(tmp_path: Path, make_event: MakeEvent) -> None:
+    path = tmp_path / "judder.db"
+    with AlertStore(path) as store:
+        record_all(store, [make_event(n, alert=n) for n in range(1, 50)])
+    content = bytearray(path.read_bytes())
+    content[4096:] = b"\xa5" * (len(content) - 4096)
+    path.write_bytes(content)
+    with AlertStore(path) as store:
+        with pytest.raises(StoreError, match="restart judder"):
+            store.alerts()
+        assert store.damaged
 
 
 def test_an_unreadable_event_names_its_alert(store: AlertStore, make_event: MakeEvent) -> None:

@@ -7,7 +7,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,9 +17,11 @@ import pytest
 from agent.alert import AlertEvent
 from agent.backoff import Backoff
 from agent.errors import UplinkError
+from agent.forwarder import FATAL_TRIES, Forwarder
 from agent.messages import GatewayName, Kind, Message, alert_message
+from agent.outbox import Delivery
 from agent.store import AlertStore
-from agent.uplink import BATCH, BrokerSettings, Forwarder, TlsSettings
+from agent.uplink import BrokerSettings, TlsSettings
 from agent.watchdog import Watchdog
 from firmware_bridge.clock import SystemClock
 
@@ -36,7 +39,9 @@ class ScriptedUplink:
         self.reachable = True
         self.connected = False
         self.refused: set[str] = set()
+        self.deadly: set[str] = set()
         self.received: list[Message] = []
+        self.batches: list[int] = []
         self.attempts = 0
         self.closed = 0
         self.publishing = threading.Event()
@@ -53,13 +58,35 @@ class ScriptedUplink:
         if not self.connected:
             raise UplinkError(f"{self.broker}: the connection was closed")
 
-    def publish(self, message: Message, timeout_s: float) -> None:
+    def publish(self, messages: Sequence[Message], timeout_s: float) -> Delivery:
         self.publishing.set()
         self.release.wait(DEADLINE_S)
+        now = datetime.now(UTC)
+        self.batches.append(len(messages))
+        confirmed: list[Message] = []
+        refused: list[Message] = []
+        rest: tuple[Message, ...] = ()
+        for number, message in enumerate(messages):
+            if not self.connected or message.message_id in self.deadly:
+                self.connected = False
+                rest = tuple(messages[number:])
+                break
+            (refused if message.message_id in self.refused else confirmed).append(message)
+        self.received += confirmed
+        reason = "the connection was closed" if rest else "not authorized" if refused else None
+        return Delivery(
+            now,
+            now,
+            tuple(confirmed),
+            tuple(refused),
+            rest,
+            error=reason and f"{self.broker}: {reason}",
+            lost=bool(rest),
+            puback_s=0.5 * len(confirmed),
+        )
+
+    def answer_commands(self) -> None:
         self.check()
-        if message.message_id in self.refused:
-            raise UplinkError(f"{self.broker}: not authorized")
-        self.received.append(message)
 
     def close(self) -> None:
         self.connected = False
@@ -92,7 +119,7 @@ def watchdog(notified: list[str]) -> Watchdog:
 def forwarder(store: AlertStore, uplink: ScriptedUplink, watchdog: Watchdog) -> Iterator[Forwarder]:
     """Yield a forwarder that is not started, and stop it."""
     backoff = Backoff("gateway", first_s=0.01, longest_s=0.02)
-    forwarder = Forwarder(store.outbox, uplink, SystemClock(), watchdog, backoff)
+    forwarder = Forwarder(store.outbox, uplink, SystemClock(), watchdog, backoff, inflight=4)
     yield forwarder
     assert forwarder.stop()
 
@@ -100,7 +127,7 @@ def forwarder(store: AlertStore, uplink: ScriptedUplink, watchdog: Watchdog) -> 
 def test_what_waits_is_sent_in_order(
     store: AlertStore, uplink: ScriptedUplink, forwarder: Forwarder, make_message: MakeMessage
 ) -> None:
-    scores = [make_message(number) for number in range(3 * BATCH)]
+    scores = [make_message(number) for number in range(40)]
     alert = make_message(1000, Kind.ALERT)
     for message in (*scores, alert):
         store.outbox.put(message)
@@ -109,7 +136,9 @@ def test_what_waits_is_sent_in_order(
     assert uplink.received == [alert, *scores]
     status = forwarder.status
     assert (status.connected, status.broker) == (True, "broker.example:1883")
-    assert (status.published, status.reconnects, status.last_error) == (97, 0, None)
+    assert (status.published, status.reconnects, status.last_error) == (41, 0, None)
+    assert status.puback_s == 20.5
+    assert uplink.batches == [4] * 10 + [1]
 
 
 def test_a_new_message_wakes_the_forwarder(
@@ -133,7 +162,7 @@ def test_an_alert_overtakes_the_scores_under_way(
     store: AlertStore, uplink: ScriptedUplink, forwarder: Forwarder, make_message: MakeMessage
 ) -> None:
     uplink.release.clear()
-    scores = [make_message(number) for number in range(3)]
+    scores = [make_message(number) for number in range(6)]
     for score in scores:
         store.outbox.put(score)
     forwarder.start()
@@ -142,7 +171,7 @@ def test_an_alert_overtakes_the_scores_under_way(
     store.outbox.put(alert)
     uplink.release.set()
     wait_until(lambda: store.outbox.depth() == 0)
-    assert uplink.received == [scores[0], alert, scores[1], scores[2]]
+    assert uplink.received == [*scores[:4], alert, *scores[4:]]
 
 
 def test_without_a_broker_it_tries_on_and_says_so_once(
@@ -180,20 +209,72 @@ def test_a_lost_connection_is_noticed_while_nothing_is_sent(
     assert forwarder.status.last_error == "broker.example:1883: the connection was closed"
 
 
-def test_a_refused_message_holds_up_the_rest_and_is_sent_again(
+def test_a_refused_message_is_set_aside_and_holds_up_nothing(
+    store: AlertStore,
+    uplink: ScriptedUplink,
+    forwarder: Forwarder,
+    make_message: MakeMessage,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    messages = [make_message(number, Kind.ALERT) for number in range(6)]
+    uplink.refused = {messages[2].message_id, messages[4].message_id}
+    for message in messages:
+        store.outbox.put(message)
+    with caplog.at_level(logging.INFO):
+        forwarder.start()
+        wait_until(lambda: store.outbox.depth() == 2 and forwarder.status.published == 4)
+    assert uplink.received == [messages[n] for n in (0, 1, 3, 5)]
+    assert uplink.attempts == 1
+    assert forwarder.status.refused == 2
+    assert store.outbox.totals()[Kind.ALERT].aside == 2
+    assert caplog.text.count("not authorized; set aside, and tried again later") == 1
+
+
+def test_what_was_refused_is_tried_again_by_the_next_daemon(
     store: AlertStore, uplink: ScriptedUplink, forwarder: Forwarder, make_message: MakeMessage
 ) -> None:
-    messages = [make_message(number) for number in range(4)]
-    uplink.refused = {messages[2].message_id}
+    alert = make_message(1, Kind.ALERT)
+    store.outbox.put(alert)
+    now = datetime.now(UTC)
+    store.outbox.settle(Delivery(now, now, refused=(alert,), error="not authorized"))
+    assert store.outbox.next(10) == []
+    forwarder.start()
+    wait_until(lambda: uplink.received == [alert])
+
+
+def test_a_message_that_ends_every_connection_is_found_and_set_aside(
+    store: AlertStore, uplink: ScriptedUplink, forwarder: Forwarder, make_message: MakeMessage
+) -> None:
+    messages = [make_message(number, Kind.ALERT) for number in range(6)]
+    uplink.deadly = {messages[0].message_id}
     for message in messages:
         store.outbox.put(message)
     forwarder.start()
-    wait_until(lambda: uplink.attempts >= 3)
-    assert uplink.received == messages[:2]
-    assert store.outbox.next(10) == messages[2:]
-    uplink.refused.clear()
+    wait_until(lambda: store.outbox.depth() == 1)
+    assert uplink.received == messages[1:]
+    assert uplink.batches[: FATAL_TRIES + 1] == [4] + [1] * FATAL_TRIES
+    assert store.outbox.totals()[Kind.ALERT].aside == 1
+
+
+def test_a_full_disk_neither_ends_the_connection_nor_sends_twice(
+    store: AlertStore, uplink: ScriptedUplink, forwarder: Forwarder, make_message: MakeMessage
+) -> None:
+    uplink.release.clear()
+    messages = [make_message(number) for number in range(6)]
+    for message in messages:
+        store.outbox.put(message)
+    forwarder.start()
+    assert uplink.publishing.wait(DEADLINE_S)
+    with store._database.reading() as connection:
+        connection.execute("PRAGMA query_only = ON")
+    uplink.release.set()
+    wait_until(lambda: forwarder.status.unsettled == 6)
+    assert store.error is not None
+    with store._database.reading() as connection:
+        connection.execute("PRAGMA query_only = OFF")
     wait_until(lambda: store.outbox.depth() == 0)
     assert uplink.received == messages
+    assert (uplink.attempts, forwarder.status.unsettled, store.error) == (1, 0, None)
 
 
 def test_a_store_that_fails_does_not_end_the_forwarder(
@@ -203,14 +284,15 @@ def test_a_store_that_fails_does_not_end_the_forwarder(
     wait_until(lambda: forwarder.status.connected)
     store.close()
     store.outbox.waiting.set()
-    wait_until(lambda: "closed" in (forwarder.status.last_error or ""))
+    uplink.connected = False
+    wait_until(lambda: uplink.attempts == 2)
 
 
 def test_stop_closes_the_uplink_and_keeps_what_waits(
     store: AlertStore, uplink: ScriptedUplink, forwarder: Forwarder, make_message: MakeMessage
 ) -> None:
     uplink.release.clear()
-    messages = [make_message(number) for number in range(3)]
+    messages = [make_message(number) for number in range(6)]
     for message in messages:
         store.outbox.put(message)
     forwarder.start()
@@ -219,7 +301,7 @@ def test_stop_closes_the_uplink_and_keeps_what_waits(
     uplink.release.set()
     assert forwarder.stop()
     assert not uplink.connected
-    assert store.outbox.next(10) == messages[1:]
+    assert store.outbox.next(10) == messages[4:]
 
 
 def test_it_reports_to_the_watchdog_while_it_runs(
@@ -247,8 +329,10 @@ def test_backoff_doubles_up_to_a_minute() -> None:
 
 
 def test_backoff_spreads_a_fleet() -> None:
-    first = [Backoff(f"gateway-{number}").next_s() for number in range(100)]
-    assert len({round(wait, 3) for wait in first}) > 50
+    first = [Backoff(f"gateway-{number}", 15.0, 120.0, 0.95).next_s() for number in range(10_000)]
+    assert 0.75 <= min(first) < max(first) <= 15.0
+    returning = Counter(int(wait) for wait in first)  # by second: 10,000 over 14.25 s are 702 each
+    assert max(returning.values()) < 850
     assert Backoff("a").next_s() == Backoff("a").next_s()
 
 
@@ -257,6 +341,8 @@ def test_settings_that_contradict_each_other_are_refused() -> None:
         TlsSettings(key_file=Path("key.pem"))
     with pytest.raises(ValueError, match="username"):
         BrokerSettings("broker.example", password_file=Path("password"))
+    with pytest.raises(ValueError, match="exclude"):
+        BrokerSettings("b", username="u", password_file=Path("password"), password_credential="password")
 
 
 def test_only_the_mqtt_module_loads_paho() -> None:

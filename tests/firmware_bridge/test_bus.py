@@ -56,7 +56,7 @@ def test_bus_errors_are_caught_by_domain_and_by_standard_type() -> None:
     error = BusError("no answer", bus="/dev/i2c-1", address=0x53, register=0x2D, code=errno.ENXIO)
     assert isinstance(error, BridgeError)
     assert isinstance(error, OSError)
-    assert str(error) == "/dev/i2c-1 address 0x53 register 0x2d: no answer"
+    assert str(error) == "/dev/i2c-1 address 0x53 register 0x2d: no answer (errno 6, ENXIO)"
     assert error.errno == errno.ENXIO
 
 

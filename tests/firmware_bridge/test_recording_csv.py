@@ -213,8 +213,8 @@ def test_columns_that_are_not_there(load: Load, wanted: list[str], message: str)
 def test_files_that_are_not_there_or_not_recordings(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match=r"none\.csv: no such file; check the path"):
         load_recording(tmp_path / "none.csv")
-    with pytest.raises(RecordingError, match=r"run\.wav: not a recording; known are: \.csv, \.npz"):
-        load_recording(tmp_path / "run.wav")
+    with pytest.raises(RecordingError, match=r"run\.mp3: not a recording; known are: \.csv, \.npz, \.wav"):
+        load_recording(tmp_path / "run.mp3")
 
 
 def test_the_robot_arm(data_folder: Path) -> None:

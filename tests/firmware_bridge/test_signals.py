@@ -15,12 +15,19 @@ from firmware_bridge.errors import BridgeError, RecordingError, SignalError
 from firmware_bridge.recording import Recording, Segment
 from firmware_bridge.signals import (
     SIGNALS,
+    Bearing,
+    Drivetrain,
+    Gear,
     LorenzAttractor,
+    Mounting,
+    Neighbour,
     RecordingReplay,
     RotatingMachine,
+    Shaft,
     SignalArray,
     SignalSource,
     Silence,
+    Unbalance,
     lorenz_points,
     make_signal,
 )
@@ -104,6 +111,15 @@ SOURCES: dict[str, Callable[[], SignalSource]] = {
     "replay": lambda: RecordingReplay(recording([[1, 2, 3], [4, 5, 6], [7, 8, 9]])),
     "replay, once": lambda: RecordingReplay(recording([[1, 2, 3], [4, 5, 6]]), loop=False),
     "silence": lambda: Silence(seed=3),
+    "drivetrain": lambda: Drivetrain(
+        shaft=Shaft(speed_variation=0.1, load_variation=0.2),
+        unbalance=Unbalance(2e-4, 10.0),
+        gear=Gear(23, 1.0),
+        bearing=Bearing(defect="inner", severity_m_s2=5.0, fault_at_s=0.3, growth_s=1.0, resonance_hz=280.0),
+        mounting=Mounting(390.0, 0.05),
+        neighbour=Neighbour(),
+        seed=3,
+    ),
 }
 
 
@@ -262,7 +278,7 @@ def test_a_replay_by_name(tmp_path: Path) -> None:
         (
             "roter",
             {},
-            "unknown signal: 'roter'; did you mean 'rotor'.*known are: lorenz, replay, rotor, silence",
+            "unknown signal: 'roter'; did you mean 'rotor'.*known are: drivetrain, lorenz, replay",
         ),
         ("rotor", {"shaft": 25}, "unknown parameter of signal 'rotor': 'shaft'; did you mean 'shaft_hz'"),
         ("silence", {"shaft_hz": 25}, r"'shaft_hz' \(known are: gravity_g, noise_g, seed\)"),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -57,13 +59,13 @@ class Broker:
         lines = [
             f"listener {self.port} 127.0.0.1",
             "user root",
-            *self.options,
             "persistence true",
             f"persistence_location {self.folder}/",
             "autosave_on_changes true",
             "autosave_interval 1",
             "max_inflight_messages 0",
             "max_queued_messages 0",
+            *self.options,
         ]
         configuration.write_text("\n".join(lines) + "\n")
         with (self.folder / "mosquitto.log").open("ab") as log:
@@ -211,3 +213,102 @@ def retained_status(broker: Broker) -> Callable[[], str]:
             return str(newcomer.payloads("status")[0]["status"])
 
     return ask
+
+
+CONFIG = """
+state_dir = "."
+runtime_dir = "."
+[gateway]
+site = "plant-1"
+name = "gw-3"
+[sensors.press]
+bus = "sim:press"
+rate_hz = 800
+bundle = "easy-1.judder"
+[sensors.press.signal]
+kind = "rotor"
+severity_g = 6.0
+fault_at_s = 1.0
+growth_s = 0.0
+harmonics_g = [[1.4142, 1.4142, 1.4142]]
+load_variation = 0.0
+[telemetry]
+score_interval_s = 0.5
+health_interval_s = 0.5
+[uplink]
+host = "127.0.0.1"
+port = {port}
+reconnect_s = 0.3
+"""
+
+
+class Gateway:
+    """A folder with a configuration, and the daemon that runs on it."""
+
+    def __init__(self, folder: Path, port: int, extra: str = "") -> None:
+        self.folder = folder
+        self.config = folder / "judder.toml"
+        self.config.write_text(CONFIG.format(port=port) + extra, encoding="ascii")
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self, **environment: str) -> None:
+        """Start the daemon; returns when it answers."""
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "agent.cli", "run", "--config", str(self.config)],
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | environment,
+        )
+        wait_until(lambda: self.judder("status").returncode == 0, "the daemon does not answer")
+
+    def judder(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "agent.cli", *arguments, "--config", str(self.config)]
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=DEADLINE_S)
+
+    def json(self, *arguments: str) -> Any:
+        return json.loads(self.judder(*arguments, "--json").stdout)
+
+    def alerts(self) -> list[dict[str, Any]]:
+        return list(self.json("alerts"))
+
+    def end(self, number: signal.Signals) -> tuple[int, str]:
+        """Send a signal; return the exit code and what the daemon had logged."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        _, log = self.process.communicate(timeout=DEADLINE_S)
+        return self.process.returncode, log
+
+
+@pytest.fixture
+def new_gateway(tmp_path: Path, make_bundle: Callable[..., Path]) -> Iterator[Callable[..., Gateway]]:
+    """Yield what makes a gateway with further lines of configuration, and kills it with the test."""
+    gateways: list[Gateway] = []
+
+    def make(port: int, extra: str = "") -> Gateway:
+        make_bundle()
+        gateways.append(Gateway(tmp_path, port, extra))
+        return gateways[-1]
+
+    yield make
+    for gateway in gateways:
+        if gateway.process is not None and gateway.process.poll() is None:
+            gateway.process.kill()
+            gateway.process.communicate()
+
+
+@pytest.fixture
+def start_gateway(new_gateway: Callable[..., Gateway]) -> Callable[..., Gateway]:
+    """Return what makes a gateway and starts it."""
+
+    def start(port: int, extra: str = "") -> Gateway:
+        gateway = new_gateway(port, extra)
+        gateway.start()
+        return gateway
+
+    return start
+
+
+@pytest.fixture
+def free_tcp_port() -> int:
+    """Return a port that nobody uses at the moment."""
+    return free_port()

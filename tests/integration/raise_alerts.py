@@ -14,11 +14,12 @@ from pathlib import Path
 from agent.alarm import Change
 from agent.alert import AlertEvent
 from agent.backoff import Backoff
+from agent.forwarder import Forwarder
 from agent.inference.scoring import Level
 from agent.messages import GatewayName, alert_message
 from agent.mqtt import MqttUplink
 from agent.store import AlertStore
-from agent.uplink import BrokerSettings, Forwarder
+from agent.uplink import BrokerSettings
 from agent.uuid7 import uuid7
 from agent.watchdog import Watchdog, sd_notify
 from firmware_bridge.clock import SystemClock

@@ -2,48 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import os
 import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import pytest
+from firmware_bridge.recording import load_recording
 
 if TYPE_CHECKING:
-    from conftest import Broker, Subscriber
+    from conftest import Broker, Gateway, Subscriber
 
 DEADLINE_S = 30.0
-
-CONFIG = """
-state_dir = "."
-runtime_dir = "."
-[gateway]
-site = "plant-1"
-name = "gw-3"
-[sensors.press]
-bus = "sim:press"
-rate_hz = 800
-bundle = "easy-1.judder"
-[sensors.press.signal]
-kind = "rotor"
-severity_g = 40.0
-fault_at_s = 1.0
-growth_s = 0.0
-harmonics_g = [[1.4142, 1.4142, 1.4142]]
-load_variation = 0.0
-[telemetry]
-score_interval_s = 0.5
-health_interval_s = 0.5
-[uplink]
-host = "127.0.0.1"
-port = {port}
-"""
 
 
 def wait_until(condition: Callable[[], bool], what: str = "it did not happen") -> None:
@@ -53,62 +24,8 @@ def wait_until(condition: Callable[[], bool], what: str = "it did not happen") -
         time.sleep(0.02)
 
 
-class Gateway:
-    """A folder with a configuration, and the daemon that runs on it."""
-
-    def __init__(self, folder: Path, port: int) -> None:
-        self.folder = folder
-        self.config = folder / "judder.toml"
-        self.config.write_text(CONFIG.format(port=port), encoding="ascii")
-        self.process: subprocess.Popen[str] | None = None
-
-    def start(self, **environment: str) -> None:
-        """Start the daemon; returns when it answers."""
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "agent.cli", "run", "--config", str(self.config)],
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ | environment,
-        )
-        wait_until(lambda: self.judder("status").returncode == 0, "the daemon does not answer")
-
-    def judder(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "agent.cli", *arguments, "--config", str(self.config)]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=DEADLINE_S)
-
-    def json(self, *arguments: str) -> Any:
-        return json.loads(self.judder(*arguments, "--json").stdout)
-
-    def alerts(self) -> list[dict[str, Any]]:
-        return list(self.json("alerts"))
-
-    def end(self, number: signal.Signals) -> tuple[int, str]:
-        """Send a signal; return the exit code and what the daemon had logged."""
-        assert self.process is not None
-        self.process.send_signal(number)
-        _, log = self.process.communicate(timeout=DEADLINE_S)
-        return self.process.returncode, log
-
-
-@pytest.fixture
-def start_gateway(tmp_path: Path, make_bundle: Callable[..., Path]) -> Iterator[Callable[[int], Gateway]]:
-    gateways: list[Gateway] = []
-
-    def start(port: int) -> Gateway:
-        make_bundle()
-        gateways.append(Gateway(tmp_path, port))
-        gateways[-1].start()
-        return gateways[-1]
-
-    yield start
-    for gateway in gateways:
-        if gateway.process is not None and gateway.process.poll() is None:
-            gateway.process.kill()
-            gateway.process.communicate()
-
-
 def test_from_the_bus_to_the_broker(
-    start_gateway: Callable[[int], Gateway], broker: Broker, subscriber: Subscriber
+    start_gateway: Callable[..., Gateway], broker: Broker, subscriber: Subscriber
 ) -> None:
     gateway = start_gateway(broker.port)
     wait_until(lambda: bool(subscriber.ids("alert")), "no alert arrived")
@@ -138,12 +55,14 @@ def test_from_the_bus_to_the_broker(
     assert code == 0
     assert "did not stop" not in log
     wait_until(lambda: subscriber.payloads("status")[-1]["status"] == "stopped")
+    (waveform,) = (gateway.folder / "evidence").glob(f"*-press-raised-{alert['alert_id']}.wav")
+    assert load_recording(waveform).columns == ("x", "y", "z")
     assert gateway.judder("status").returncode == 1
     assert gateway.alerts()[0]["level"] == "alarm"
 
 
 def test_an_alert_outlives_a_kill_before_it_was_sent(
-    start_gateway: Callable[[int], Gateway], broker: Broker, subscriber: Subscriber
+    start_gateway: Callable[..., Gateway], broker: Broker, subscriber: Subscriber
 ) -> None:
     broker.kill()
     gateway = start_gateway(broker.port)
@@ -163,7 +82,7 @@ def test_an_alert_outlives_a_kill_before_it_was_sent(
 
 
 def test_the_broker_comes_back_while_alerts_wait(
-    start_gateway: Callable[[int], Gateway], broker: Broker, subscriber: Subscriber
+    start_gateway: Callable[..., Gateway], broker: Broker, subscriber: Subscriber
 ) -> None:
     gateway = start_gateway(broker.port)
     wait_until(lambda: bool(gateway.json("status")["uplink"]["connected"]))
@@ -175,7 +94,7 @@ def test_the_broker_comes_back_while_alerts_wait(
     assert gateway.json("status")["outbox"]["dropped"] == 0
 
 
-def test_a_second_daemon_is_refused(start_gateway: Callable[[int], Gateway], broker: Broker) -> None:
+def test_a_second_daemon_is_refused(start_gateway: Callable[..., Gateway], broker: Broker) -> None:
     gateway = start_gateway(broker.port)
     second = gateway.judder("run")
     assert second.returncode == 1
@@ -183,12 +102,11 @@ def test_a_second_daemon_is_refused(start_gateway: Callable[[int], Gateway], bro
     assert gateway.judder("status").returncode == 0
 
 
-def test_systemd_is_told(tmp_path: Path, make_bundle: Callable[..., Path], broker: Broker) -> None:
-    make_bundle()
+def test_systemd_is_told(tmp_path: Path, new_gateway: Callable[..., Gateway], broker: Broker) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
         notified.bind(str(tmp_path / "notify.sock"))
         notified.settimeout(DEADLINE_S)
-        gateway = Gateway(tmp_path, broker.port)
+        gateway = new_gateway(broker.port)
         gateway.start(NOTIFY_SOCKET=str(tmp_path / "notify.sock"), WATCHDOG_USEC="400000")
         assert notified.recv(100) == b"READY=1"
         assert [notified.recv(100) for _ in range(3)] == [b"WATCHDOG=1"] * 3

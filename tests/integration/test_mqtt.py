@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 import socket
@@ -9,24 +10,31 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from jsonschema import Draft202012Validator
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
 
 from agent.alarm import Change
 from agent.alert import AlertEvent
 from agent.backoff import Backoff
-from agent.errors import UplinkError
+from agent.commands import Commands, Handler, Json
+from agent.errors import ControlError, UplinkError
+from agent.forwarder import Forwarder
+from agent.home_assistant import discovery
 from agent.inference.features import AxisStatistics, Contribution
 from agent.inference.scoring import Level
 from agent.messages import (
     GatewayName,
     Health,
+    Kind,
     Message,
     ScoreSummary,
     alert_message,
@@ -35,7 +43,7 @@ from agent.messages import (
 )
 from agent.mqtt import MqttUplink
 from agent.store import AlertStore
-from agent.uplink import BrokerSettings, Forwarder, TlsSettings
+from agent.uplink import BrokerSettings, TlsSettings
 from agent.uuid7 import uuid7
 from agent.watchdog import Watchdog, sd_notify
 from firmware_bridge.clock import SystemClock
@@ -46,7 +54,14 @@ if TYPE_CHECKING:
 GATEWAY = GatewayName("plant", "gateway")
 TIMEOUT_S = 10.0
 DEADLINE_S = 30.0
+DOCS = Path(__file__).parents[2] / "docs" / "uplink"
 SCRIPT = Path(__file__).with_name("raise_alerts.py")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def wait_until(condition: Callable[[], bool], what: str = "it did not happen") -> None:
@@ -130,8 +145,10 @@ def test_every_kind_arrives_once_confirmed(broker: Broker, subscriber: Subscribe
     sent = [alert(), score(), health()]
     uplink = uplink_to(settings(broker.port))
     uplink.connect(TIMEOUT_S)
-    for message in sent:
-        uplink.publish(message, TIMEOUT_S)
+    delivery = uplink.publish(sent, TIMEOUT_S)
+    assert (delivery.confirmed, delivery.refused, delivery.lost) == (tuple(sent), (), False)
+    assert delivery.puback_s > 0
+    assert delivery.sent_at <= delivery.answered_at
     uplink.close()
     wait_until(lambda: len(subscriber.messages) == 5)
     assert [message.qos for message in subscriber.messages] == [1] * 5
@@ -279,16 +296,19 @@ def test_publishing_without_a_connection() -> None:
     uplink = uplink_to(settings(1))
     uplink.close()
     assert not is_connected(uplink)
-    with pytest.raises(UplinkError, match="not connected"):
-        uplink.publish(alert(), TIMEOUT_S)
+    delivery = uplink.publish([alert()], TIMEOUT_S)
+    assert delivery.lost
+    assert "not connected" in str(delivery.error)
 
 
 def test_a_connection_that_breaks_while_a_message_waits_for_its_confirmation(broker: Broker) -> None:
     uplink = uplink_to(settings(broker.port))
     uplink.connect(TIMEOUT_S)
     broker.kill()
-    with pytest.raises(UplinkError, match="the connection was closed"):
-        uplink.publish(alert(), TIMEOUT_S)
+    messages = [alert(), alert()]
+    delivery = uplink.publish(messages, TIMEOUT_S)
+    assert (delivery.confirmed, delivery.unanswered, delivery.lost) == ((), tuple(messages), True)
+    assert "the connection was closed" in str(delivery.error)
     assert not is_connected(uplink)
     uplink.close()
 
@@ -315,8 +335,26 @@ def with_password(broker: Broker, tmp_path: Path, password: str) -> BrokerSettin
 def test_the_right_password(guarded_broker: Broker, tmp_path: Path) -> None:
     uplink = uplink_to(with_password(guarded_broker, tmp_path, "right"))
     uplink.connect(TIMEOUT_S)
-    uplink.publish(alert(), TIMEOUT_S)
+    assert len(uplink.publish([alert()], TIMEOUT_S).confirmed) == 1
     uplink.close()
+
+
+def test_the_right_password_from_a_systemd_credential(
+    guarded_broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_credential = replace(
+        settings(guarded_broker.port), username="gateway", password_credential="broker-password"
+    )
+    with pytest.raises(UplinkError, match=r"'broker-password': systemd passed no credentials; start judder"):
+        uplink_to(by_credential).connect(TIMEOUT_S)
+    (tmp_path / "broker-password").write_text("right\n")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    uplink = uplink_to(by_credential)
+    uplink.connect(TIMEOUT_S)
+    uplink.close()
+    (tmp_path / "broker-password").unlink()
+    with pytest.raises(UplinkError, match=r"credential 'broker-password' .*No such file.*LoadCredential="):
+        uplink_to(by_credential).connect(TIMEOUT_S)
 
 
 def test_the_wrong_password(guarded_broker: Broker, tmp_path: Path) -> None:
@@ -337,11 +375,26 @@ def test_a_password_file_that_cannot_be_read(broker: Broker, tmp_path: Path) -> 
 def test_a_topic_that_the_broker_does_not_allow(guarded_broker: Broker, tmp_path: Path) -> None:
     uplink = uplink_to(with_password(guarded_broker, tmp_path, "right"))
     uplink.connect(TIMEOUT_S)
-    with pytest.raises(
-        UplinkError, match="refuses a message to judder/v1/plant/gateway/motor/score: not authorized"
-    ):
-        uplink.publish(score(), TIMEOUT_S)
-    assert not is_connected(uplink)
+    allowed, forbidden = alert(), score()
+    delivery = uplink.publish([allowed, forbidden], TIMEOUT_S)
+    assert (delivery.confirmed, delivery.refused) == ((allowed,), (forbidden,))
+    assert "refuses a message to judder/v1/plant/gateway/motor/score: not authorized" in str(delivery.error)
+    uplink.close()
+
+
+def test_alerts_get_through_though_the_broker_refuses_the_scores_and_hangs_up_each_time(
+    guarded_broker: Broker, tmp_path: Path, store: AlertStore
+) -> None:
+    for _ in range(3):
+        store.outbox.put(score())
+        event = alert_event()
+        store.record(event, alert_message(event, GATEWAY))
+    with forwarding(store, with_password(guarded_broker, tmp_path, "right")) as forwarder:
+        wait_until(lambda: store.outbox.depth() == store.outbox.totals()[Kind.SCORE].aside == 3)
+        event = alert_event()
+        store.record(event, alert_message(event, GATEWAY))
+        wait_until(lambda: all(record.delivered for record in store.alerts()))
+        assert forwarder.status.refused == 3
 
 
 def test_two_gateways_with_one_client_id(broker: Broker) -> None:
@@ -350,7 +403,8 @@ def test_two_gateways_with_one_client_id(broker: Broker) -> None:
     second.connect(TIMEOUT_S)
     wait_until(lambda: not is_connected(first))
     with pytest.raises(UplinkError, match=r"the connection was closed; .* the same client_id"):
-        first.publish(alert(), TIMEOUT_S)
+        first.check()
+    assert first.publish([alert()], TIMEOUT_S).lost
     second.close()
 
 
@@ -390,8 +444,9 @@ def test_a_broker_that_falls_silent() -> None:
     with answering(CONNACK, PUBACK_1) as port:
         uplink = uplink_to(settings(port))
         uplink.connect(TIMEOUT_S)
-        with pytest.raises(UplinkError, match=r"no answer within 0\.2 s"):
-            uplink.publish(alert(), 0.2)
+        delivery = uplink.publish([alert()], 0.2)
+        assert delivery.lost
+        assert "no answer within 0.2 s" in str(delivery.error)
         assert not is_connected(uplink)
 
 
@@ -461,7 +516,7 @@ def test_a_broker_that_does_not_know_version_5(broker: Broker, subscriber: Subsc
         uplink = uplink_to(settings(old.port))
         for _ in range(2):
             uplink.connect(TIMEOUT_S)
-            uplink.publish(alert(), TIMEOUT_S)
+            uplink.publish([alert()], TIMEOUT_S)
             uplink.close()
     finally:
         old.close()
@@ -478,11 +533,13 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("certificates")
     for name in ("ca", "stranger"):
         openssl(folder, f"req -x509 {NEW_KEY} -keyout {name}.key -out {name}.pem -subj /CN={name}")
+    openssl(folder, "ec -in ca.key -aes128 -passout pass:secret -out locked.key")
     (folder / "names").write_text("subjectAltName=IP:127.0.0.1")
     for name in ("broker", "gateway"):
         openssl(folder, f"req {NEW_KEY} -keyout {name}.key -out {name}.csr -subj /CN={name}")
         signing = "-CA ca.pem -CAkey ca.key -CAcreateserial -extfile names"
         openssl(folder, f"x509 -req -in {name}.csr {signing} -out {name}.pem")
+    openssl(folder, f"x509 -req -in broker.csr {signing} -days -1 -out expired.pem")
     return folder
 
 
@@ -519,8 +576,18 @@ def with_tls(
 def test_tls_with_certificates_of_both(tls_broker: Broker, certificates: Path) -> None:
     uplink = uplink_to(with_tls(tls_broker, certificates))
     uplink.connect(TIMEOUT_S)
-    uplink.publish(alert(), TIMEOUT_S)
+    assert len(uplink.publish([alert()], TIMEOUT_S).confirmed) == 1
     uplink.close()
+
+
+def test_a_broker_with_an_expired_certificate(
+    start_broker: Callable[..., Broker], certificates: Path
+) -> None:
+    broker = start_broker(
+        "allow_anonymous true", f"certfile {certificates}/expired.pem", f"keyfile {certificates}/broker.key"
+    )
+    with pytest.raises(UplinkError, match=r"its certificate has expired; renew it, or check the clock"):
+        uplink_to(with_tls(broker, certificates)).connect(TIMEOUT_S)
 
 
 def test_a_broker_that_is_not_trusted(tls_broker: Broker, certificates: Path) -> None:
@@ -551,6 +618,198 @@ def test_no_tls_where_the_broker_wants_it(tls_broker: Broker) -> None:
         uplink_to(settings(tls_broker.port)).connect(TIMEOUT_S)
 
 
-def test_tls_files_that_cannot_be_used(broker: Broker, certificates: Path) -> None:
-    with pytest.raises(UplinkError, match=r"TLS files .*absent\.pem.*; check \[uplink\.tls\]"):
-        uplink_to(with_tls(broker, certificates, ca="absent")).connect(TIMEOUT_S)
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"ca_file": "absent.pem"}, r"absent\.pem: No such file or directory; check ca_file"),
+        ({"ca_file": "ca.key"}, r"ca\.key: .*; check ca_file"),
+        ({"cert_file": "absent.pem"}, r"absent\.pem: No such file or directory; check cert_file"),
+        (
+            {"cert_file": "gateway.pem", "key_file": "absent.key"},
+            r"absent\.key: No such file or directory; check key_file in \[uplink\.tls\], and that the",
+        ),
+        ({"cert_file": "gateway.pem", "key_file": "locked.key"}, r"locked\.key: .*without a password"),
+        (
+            {"cert_file": "gateway.pem", "key_file": "broker.key"},
+            r"broker\.key: key values mismatch; they must be PEM",
+        ),
+    ],
+)
+def test_tls_files_that_cannot_be_used(
+    broker: Broker, certificates: Path, files: dict[str, str], expected: str
+) -> None:
+    tls = TlsSettings(
+        **{"ca_file": certificates / "ca.pem"} | {k: certificates / f for k, f in files.items()}
+    )
+    with pytest.raises(UplinkError, match=expected):
+        uplink_to(replace(settings(broker.port), tls=tls)).connect(TIMEOUT_S)
+
+
+@pytest.fixture
+def websocket_broker(start_broker: Callable[..., Broker]) -> Broker:
+    # Mosquitto 2.0.11 does not start without a listener for TCP.
+    return start_broker("protocol websockets", "allow_anonymous true", f"listener {free_port()} 127.0.0.1")
+
+
+def test_websockets(websocket_broker: Broker, store: AlertStore) -> None:
+    over_http = replace(settings(websocket_broker.port), transport="websockets")
+    events = [alert_event() for _ in range(40)]
+    for event in events:
+        store.record(event, alert_message(event, GATEWAY))
+    with forwarding(store, over_http) as forwarder:
+        wait_until(lambda: store.outbox.depth() == 0)
+        websocket_broker.kill()
+        wait_until(lambda: not forwarder.status.connected)
+        websocket_broker.start()
+        wait_until(lambda: forwarder.status.connected)
+    assert all(record.delivered for record in store.alerts())
+
+
+def test_more_messages_than_may_be_in_flight(broker: Broker, subscriber: Subscriber) -> None:
+    uplink = uplink_to(replace(settings(broker.port), inflight=3))
+    uplink.connect(TIMEOUT_S)
+    sent = [alert() for _ in range(20)]
+    assert uplink.publish(sent, TIMEOUT_S).confirmed == tuple(sent)
+    uplink.close()
+    wait_until(lambda: len(subscriber.ids("alert")) == 20)
+    assert subscriber.ids("alert") == [message.message_id for message in sent]
+
+
+def test_no_more_are_on_their_way_than_the_broker_takes(start_broker: Callable[..., Broker]) -> None:
+    # Its CONNACK says Receive Maximum 2; a client that sends more is cut off (MQTT 5.0, section 4.9).
+    broker = start_broker("allow_anonymous true", "max_inflight_messages 2")
+    uplink = uplink_to(settings(broker.port))
+    uplink.connect(TIMEOUT_S)
+    sent = [alert() for _ in range(20)]
+    delivery = uplink.publish(sent, TIMEOUT_S)
+    assert (delivery.confirmed, delivery.lost) == (tuple(sent), False)
+    uplink.close()
+
+
+class Operator:
+    """An MQTT client that sends commands and keeps the replies."""
+
+    def __init__(self, port: int) -> None:
+        self.replies: list[dict[str, Any]] = []
+        self.client = Client(CallbackAPIVersion.VERSION2, client_id="operator")
+        self.client.on_message = lambda _client, _data, message: self.replies.append(
+            json.loads(message.payload)
+        )
+        self.client.connect("127.0.0.1", port)
+        self.client.subscribe("judder/v1/plant/gateway/reply", qos=1)
+        self.client.loop_start()
+
+    def ask(self, request: object, *, retain: bool = False) -> dict[str, Any]:
+        """Send a command and return the reply, which must be as published."""
+        payload = request if isinstance(request, bytes) else json.dumps(request).encode()
+        before = len(self.replies)
+        self.client.publish("judder/v1/plant/gateway/command", payload, qos=1, retain=retain)
+        wait_until(lambda: len(self.replies) > before, "no reply")
+        Draft202012Validator(json.loads((DOCS / "reply.schema.json").read_text())).validate(self.replies[-1])
+        return self.replies[-1]
+
+    def close(self) -> None:
+        self.client.disconnect()
+        self.client.loop_stop()
+
+
+def fail(arguments: Mapping[str, Any]) -> Json:
+    raise ControlError("no alert 'ffff'")
+
+
+@pytest.fixture
+def commanded(broker: Broker, store: AlertStore) -> Iterator[Forwarder]:
+    """Run a forwarder that takes commands."""
+    clock = SystemClock()
+    handlers: dict[str, Handler] = {"status": lambda arguments: {"version": "0.1.0"}, "acknowledge": fail}
+    uplink = MqttUplink(
+        settings(broker.port),
+        GATEWAY,
+        clock,
+        version="0.1.0",
+        simulated=False,
+        commands=Commands("MQTT", handlers),
+        wake=store.outbox.waiting.set,
+    )
+    forwarder = Forwarder(
+        store.outbox, uplink, clock, Watchdog(sd_notify, clock), Backoff("gateway", 0.05, 0.2)
+    )
+    forwarder.start()
+    wait_until(lambda: forwarder.status.connected)
+    yield forwarder
+    assert forwarder.stop()
+
+
+@pytest.mark.usefixtures("commanded")
+def test_commands_by_mqtt(broker: Broker, caplog: pytest.LogCaptureFixture) -> None:
+    operator = Operator(broker.port)
+    answer = operator.ask({"command": "status", "id": "q-1"})
+    assert answer == {"ok": True, "result": {"version": "0.1.0"}, "id": "q-1"}
+    refused = operator.ask({"command": "acknowledge", "alert_id": "ffff", "id": "q-2"})
+    assert refused == {"ok": False, "error": "no alert 'ffff'", "id": "q-2"}
+    for nonsense in (b"\xff\x00", b"[]", {"command": "reboot"}, {"command": 7}):
+        assert not operator.ask(nonsense)["ok"]
+    assert operator.ask({"command": "status"})["ok"]
+    assert caplog.text.count("a request is refused, and more may follow") == 1
+    operator.close()
+
+
+def test_a_retained_command_is_not_carried_out_again(
+    broker: Broker, store: AlertStore, commanded: Forwarder
+) -> None:
+    operator = Operator(broker.port)
+    assert operator.ask({"command": "status"}, retain=True)["ok"]
+    broker_connections = commanded.status.reconnects
+    broker.save()
+    broker.kill()
+    wait_until(lambda: not commanded.status.connected)
+    broker.start()
+    wait_until(lambda: commanded.status.reconnects > broker_connections)
+    operator.close()
+    operator = Operator(broker.port)
+    assert operator.ask({"command": "status", "id": "fresh"})["id"] == "fresh"
+    assert len(operator.replies) == 1
+    operator.close()
+
+
+def test_without_commands_nobody_listens(broker: Broker, store: AlertStore) -> None:
+    with forwarding(store, settings(broker.port)) as forwarder:
+        wait_until(lambda: forwarder.status.connected)
+        operator = Operator(broker.port)
+        published = operator.client.publish(
+            "judder/v1/plant/gateway/command", b'{"command": "status"}', qos=1
+        )
+        published.wait_for_publish(TIMEOUT_S)
+        event = alert_event()
+        store.record(event, alert_message(event, GATEWAY))
+        wait_until(lambda: store.outbox.depth() == 0)
+        assert operator.replies == []
+        operator.close()
+
+
+def test_home_assistant_finds_the_sensors(broker: Broker) -> None:
+    uplink = MqttUplink(
+        settings(broker.port),
+        GATEWAY,
+        SystemClock(),
+        version="0.1.0",
+        simulated=False,
+        announcements=discovery(GATEWAY, "motor", version="0.1.0"),
+    )
+    uplink.connect(TIMEOUT_S)
+    found: dict[str, dict[str, Any]] = {}
+    newcomer = Client(CallbackAPIVersion.VERSION2, client_id="home-assistant")
+    newcomer.on_message = lambda _client, _data, message: found.update(
+        {message.topic: json.loads(message.payload)}
+    )
+    newcomer.connect("127.0.0.1", broker.port)
+    newcomer.subscribe("homeassistant/+/+/config", qos=1)
+    newcomer.loop_start()
+    wait_until(lambda: len(found) == 3)
+    newcomer.disconnect()
+    newcomer.loop_stop()
+    uplink.close()
+    problem = found["homeassistant/binary_sensor/judder_plant_gateway_motor_problem/config"]
+    assert problem["state_topic"] == "judder/v1/plant/gateway/motor/score"
+    assert problem["availability_topic"] == "judder/v1/plant/gateway/status"
+    assert len({entity["unique_id"] for entity in found.values()}) == 3

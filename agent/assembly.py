@@ -1,0 +1,230 @@
+"""From a configuration to the parts that it describes, not started yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from agent import bus_budget
+from agent.alarm import Alarm
+from agent.alert import AlertEvent, Subject
+from agent.backoff import Backoff
+from agent.bus_sampler import BusSampler
+from agent.commands import Commands
+from agent.config import Config, Sensor
+from agent.ensemble import Judge, joined
+from agent.errors import ConfigError
+from agent.evidence import Evidence
+from agent.forwarder import Forwarder
+from agent.inference.detector import Detector, open_detector
+from agent.inference.scoring import Level
+from agent.monitor import Monitor
+from agent.ring_buffer import RingBuffer, WindowReader
+from agent.sampler import BACKOFF_FIRST_S, BACKOFF_LONGEST_S, Sampler
+from agent.sensor_watch import SensorWatch
+from agent.sensors import Opener, sensor_opener
+from agent.station import Station
+from agent.status import version
+from agent.store import AlertStore
+from agent.watchdog import Watchdog
+from firmware_bridge.clock import Clock, SystemClock
+from firmware_bridge.errors import BridgeError
+
+SENSOR_AXES = ("x", "y", "z")
+RATE_TOLERANCE = 0.05
+"""A chip's own clock is a few percent off its nominal rate, and so is a recording made with one."""
+RING_WINDOWS = 8
+"""Windows that the ring buffer holds: how long the detector may be late without a loss."""
+
+RECONNECT_LONGEST = 8.0
+"""The longest wait for the broker, in first waits."""
+RECONNECT_JITTER = 0.95
+
+Announce = Callable[[AlertEvent], None]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What all stations share."""
+
+    store: AlertStore
+    clock: Clock
+    watchdog: Watchdog
+    announce: Announce
+    """Stores an alert event and tells it."""
+    evidence: Evidence
+    """Keeps the waveform around an alert."""
+
+
+def check(config: Config) -> None:
+    """Refuse a configuration whose sensors and bundles cannot work together; opens no bus.
+
+    Raises:
+        ConfigError: If a sensor cannot be as configured, or its bundle is made for another.
+        BundleError: If a bundle is not to be trusted on this machine.
+    """
+    for name, sensor in config.sensors.items():
+        opener(name, sensor, SystemClock())
+        judge(config, name, sensor)
+    check_buses(config)
+
+
+def check_buses(config: Config) -> None:
+    """Refuse sensors that their bus cannot carry; opens no bus.
+
+    Raises:
+        ConfigError: With the arithmetic.
+    """
+    try:
+        problems = bus_budget.problems(config.sensors)
+    except BridgeError as error:
+        raise ConfigError(None, [str(error)]) from error
+    if problems:
+        raise ConfigError(None, problems)
+
+
+def judge(config: Config, name: str, sensor: Sensor) -> Judge:
+    """Return what judges a sensor's windows: the detector of its bundle, or an ensemble.
+
+    Raises:
+        ConfigError: If a bundle is made for another rate, other axes or other windows.
+        BundleError: If a bundle is not to be trusted on this machine.
+    """
+    detectors = [open_detector(bundle, config.trusted_keys)[0] for bundle in sensor.bundles]
+    for path, detector in zip(sensor.bundles, detectors, strict=True):
+        _check_rate(name, sensor, path.name, detector)
+    if sensor.ensemble is None:
+        return detectors[0]
+    try:
+        return joined(detectors, sensor.ensemble.combine)
+    except ValueError as error:
+        raise ConfigError(None, [f"sensors.{name}.ensemble: {error}"]) from error
+
+
+def _check_rate(name: str, sensor: Sensor, bundle: str, detector: Detector) -> None:
+    rate_hz = detector.manifest.rate_hz
+    if rate_hz is None or abs(rate_hz - sensor.rate_hz) > RATE_TOLERANCE * sensor.rate_hz:
+        trained = f"at {rate_hz:g} Hz" if rate_hz else "without saying its sample rate"
+        problem = f"sensors.{name}.rate_hz = {sensor.rate_hz:g}: {bundle} was trained {trained}"
+        raise ConfigError(None, [problem])
+
+
+def opener(name: str, sensor: Sensor, clock: Clock) -> Opener:
+    """Return what opens a sensor.
+
+    Raises:
+        ConfigError: If it cannot be as configured.
+    """
+    try:
+        return sensor_opener(sensor, clock)
+    except BridgeError as error:
+        raise ConfigError(None, [f"sensors.{name}: {error}"]) from error
+
+
+def stations(config: Config, shared: Surroundings, judges: dict[str, Judge]) -> list[Station]:
+    """Return a station for each sensor.
+
+    Args:
+        config: What is configured.
+        shared: What they share.
+        judges: See ``judge``, by name of the sensor.
+
+    Raises:
+        ConfigError: If a sensor cannot be as configured.
+        StoreError: If the alerts that were open cannot be read.
+    """
+    openers = {name: opener(name, sensor, shared.clock) for name, sensor in config.sensors.items()}
+    check_buses(config)
+    return [
+        _station(name, sensor, openers[name], judges[name], shared) for name, sensor in config.sensors.items()
+    ]
+
+
+def _station(name: str, sensor: Sensor, opener: Opener, judge: Judge, shared: Surroundings) -> Station:
+    manifest, store, clock = judge.manifest, shared.store, shared.clock
+    samples = max(RING_WINDOWS * manifest.window.length, shared.evidence.samples(sensor.rate_hz))
+    ring = RingBuffer(samples, len(SENSOR_AXES))
+    open_alert, sensor_alert = store.open_alert(name), store.open_alert(name, Subject.SENSOR)
+    override = store.overrides.of(name)
+    thresholds = override.thresholds if override else manifest.thresholds
+    sampler = Sampler(name, opener, ring, clock, Backoff(name, BACKOFF_FIRST_S, BACKOFF_LONGEST_S))
+    shared.evidence.watch(name, ring, sampler.status)
+    reason = sensor_alert.last_event.reason if sensor_alert else None
+    monitor = Monitor(
+        name,
+        WindowReader(ring, manifest.window, _columns(name, manifest.axes)),
+        judge,
+        Alarm(thresholds, sensor.alarm, open_alert.level if open_alert else Level.NORMAL),
+        SensorWatch(manifest.axes, sensor.range_g, clock, sampler.status, reason=reason),
+        clock=clock,
+        watchdog=shared.watchdog,
+        announce=shared.announce,
+        simulated=sensor.simulated,
+        alert_id=open_alert.alert_id if open_alert else None,
+        sensor_alert_id=sensor_alert.alert_id if sensor_alert else None,
+    )
+    return Station(name, manifest.title, manifest.thresholds, sensor.simulated, sampler, ring, monitor)
+
+
+def _columns(name: str, axes: Sequence[str]) -> tuple[int, ...]:
+    """Return which of the sensor's axes the bundle takes: all three in order, or those that it names."""
+    if len(axes) == len(SENSOR_AXES):
+        return (0, 1, 2)
+    if not set(axes) <= set(SENSOR_AXES):
+        problem = f"sensors.{name}.bundle: it takes the axes {', '.join(axes)}; a sensor has x, y and z"
+        raise ConfigError(None, [problem])
+    return tuple(SENSOR_AXES.index(axis) for axis in axes)
+
+
+def bus_samplers(
+    config: Config, stations: Sequence[Station], clock: Clock, watchdog: Watchdog
+) -> list[BusSampler]:
+    """Return a sampler thread for each bus."""
+    by_bus: dict[str, list[Sampler]] = {}
+    for station in stations:
+        by_bus.setdefault(config.sensors[station.name].bus, []).append(station.sampler)
+    return [BusSampler(bus, samplers, clock, watchdog) for bus, samplers in by_bus.items()]
+
+
+def forwarder(
+    config: Config, store: AlertStore, clock: Clock, watchdog: Watchdog, commands: Commands
+) -> Forwarder | None:
+    """Return the forwarder with its connection to the broker, or None without an uplink.
+
+    Args:
+        config: What is configured.
+        store: Holds the outbox.
+        clock: For waits and UTC.
+        watchdog: Hears from the thread.
+        commands: Answers commands, if the uplink is configured to take them.
+    """
+    if config.uplink is None:
+        return None
+    from agent.mqtt import MqttUplink  # 5 MB that a gateway without an uplink need not carry
+
+    gateway = config.gateway
+    client_id = config.uplink.client_id or f"judder-{gateway.site}-{gateway.name}"
+    uplink = MqttUplink(
+        replace(config.uplink, client_id=client_id),
+        gateway,
+        clock,
+        version=version(),
+        simulated=any(sensor.simulated for sensor in config.sensors.values()),
+        announcements=_announcements(config),
+        commands=commands if config.uplink.commands else None,
+        wake=store.outbox.waiting.set,
+    )
+    first_s = config.uplink.reconnect_s
+    backoff = Backoff(client_id, first_s, RECONNECT_LONGEST * first_s, RECONNECT_JITTER)
+    return Forwarder(store.outbox, uplink, clock, watchdog, backoff, config.uplink.inflight)
+
+
+def _announcements(config: Config) -> dict[str, bytes]:
+    assert config.uplink is not None
+    if not config.uplink.home_assistant:
+        return {}
+    from agent.home_assistant import discovery
+
+    tell = partial(discovery, config.gateway, version=version())
+    return {topic: payload for name in config.sensors for topic, payload in tell(name).items()}

@@ -1,0 +1,76 @@
+"""Simple detectors to be beaten: fitted to healthy windows, threshold from them too, no labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.covariance import LedoitWolf
+from sklearn.decomposition import PCA
+
+FloatArray = npt.NDArray[np.float32]
+Scores = npt.NDArray[np.float64]
+Score = Callable[[FloatArray], Scores]
+
+
+def _centred(windows: FloatArray) -> Scores:
+    x = windows.astype(np.float64)
+    return x - x.mean(axis=1, keepdims=True)
+
+
+def _rms(windows: FloatArray) -> Scores:
+    return np.asarray(np.sqrt(np.mean(_centred(windows) ** 2, axis=(1, 2))))
+
+
+def rms(healthy: FloatArray) -> Score:
+    """Return the plain level switch: the louder, the worse."""
+    return _rms
+
+
+def two_sided_rms(healthy: FloatArray) -> Score:
+    """Return the distance of log-RMS from its healthy median."""
+    middle = float(np.median(np.log(_rms(healthy))))
+    return lambda windows: np.abs(np.log(_rms(windows) + 1e-12) - middle)
+
+
+def mahalanobis(healthy: FloatArray) -> Score:
+    """Return the Mahalanobis distance of four time features an axis, Ledoit-Wolf covariance."""
+
+    def features(windows: FloatArray) -> Scores:
+        x = _centred(windows)
+        deviation = np.median(np.abs(x - np.median(x, axis=1, keepdims=True)), axis=1)
+        root = np.sqrt(np.mean(x**2, axis=1)) + 1e-12
+        kurtosis = np.mean(x**4, axis=1) / root**4
+        crest = np.abs(x).max(axis=1) / root
+        return np.hstack([deviation, root, kurtosis, crest])
+
+    model = LedoitWolf().fit(features(healthy) / features(healthy).std(axis=0))
+    spread = features(healthy).std(axis=0)
+    return lambda windows: np.asarray(model.mahalanobis(features(windows) / spread))
+
+
+def pca_log_spectrum(healthy: FloatArray) -> Score:
+    """Return the residual of the log spectrum after its principal components (95 % of the variance)."""
+
+    def features(windows: FloatArray) -> Scores:
+        spectrum = np.abs(np.fft.rfft(_centred(windows) * np.hanning(windows.shape[1])[:, None], axis=1))
+        return np.log(spectrum[:, 1:] + 1e-4).reshape(len(windows), -1)
+
+    learnt = features(healthy)
+    mean, spread = learnt.mean(axis=0), learnt.std(axis=0) + 1e-9
+    model = PCA(0.95, svd_solver="full").fit((learnt - mean) / spread)
+
+    def score(windows: FloatArray) -> Scores:
+        x = (features(windows) - mean) / spread
+        return np.asarray(np.mean((x - model.inverse_transform(model.transform(x))) ** 2, axis=1))
+
+    return score
+
+
+BASELINES: dict[str, Callable[[FloatArray], Score]] = {
+    "RMS": rms,
+    "two-sided log-RMS": two_sided_rms,
+    "Mahalanobis, time": mahalanobis,
+    "PCA, log spectrum": pca_log_spectrum,
+}

@@ -1,0 +1,133 @@
+"""The gateway under test: the real store and forwarder, raising alerts as fast as it may; to be killed."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from multiprocessing.sharedctypes import Synchronized
+from pathlib import Path
+from threading import Event
+
+from agent.alarm import Change
+from agent.alert import AlertEvent
+from agent.backoff import Backoff
+from agent.errors import StoreError
+from agent.forwarder import Forwarder
+from agent.inference.scoring import Level
+from agent.messages import GatewayName, ScoreSummary, alert_message, score_message
+from agent.mqtt import MqttUplink
+from agent.outbox import OutboxLimits
+from agent.store import AlertStore, HistoryLimits
+from agent.uplink import BrokerSettings
+from agent.uuid7 import uuid7
+from agent.watchdog import Watchdog
+from firmware_bridge.clock import SystemClock
+
+SENSORS = ("press", "pump", "fan")
+PAUSE_S = 0.004
+"""Between two alerts."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the gateway is told."""
+
+    database: Path
+    raised: Path
+    """Where it notes each event, ``EVENT_ID SENSOR``, once the event is stored."""
+    port: int
+    password_file: Path
+
+
+class SteppedClock(SystemClock):
+    """The system's clock, whose UTC somebody sets forward and back."""
+
+    def __init__(self, offset_s: Synchronized[float]) -> None:
+        self._offset_s = offset_s
+
+    def utc(self) -> datetime:
+        """Return the wall-clock time as it was set."""
+        return super().utc() + timedelta(seconds=self._offset_s.value)
+
+
+def run(settings: Settings, offset_s: Synchronized[float], raising: bool) -> None:
+    """Raise alerts and forward them, until killed.
+
+    Args:
+        settings: Where everything is.
+        offset_s: What is wrong with the wall clock.
+        raising: False: only forward what waits.
+    """
+    logging.disable()
+    clock = SteppedClock(offset_s)
+    store = _opened(settings.database, clock)
+    broker = BrokerSettings(
+        "127.0.0.1",
+        client_id="gateway",
+        port=settings.port,
+        username="gateway",
+        password_file=settings.password_file,
+    )
+    uplink = MqttUplink(broker, GatewayName("plant", "gateway"), clock, version="0", simulated=True)
+    watchdog = Watchdog(lambda state: None, clock)
+    Forwarder(store.outbox, uplink, clock, watchdog, Backoff(str(os.getpid()), 0.01, 0.05)).start()
+    if raising:
+        _raise_alerts(store, clock, settings.raised)
+    Event().wait()
+
+
+def _opened(database: Path, clock: SteppedClock) -> AlertStore:
+    """Open the store as soon as the disk allows it: systemd would start us again and again."""
+    while True:
+        try:
+            return AlertStore.open(
+                database, clock.utc(), OutboxLimits(messages=3000), HistoryLimits(cleared_alerts=50)
+            )
+        except StoreError:
+            time.sleep(0.01)
+
+
+def _raise_alerts(store: AlertStore, clock: SteppedClock, raised: Path) -> None:
+    number = 0
+    log = os.open(raised, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    while True:
+        sensor = SENSORS[number % len(SENSORS)]
+        alert_id = str(uuid7(clock.utc()))
+        for change in (Change.RAISED, Change.CLEARED):
+            event = _event(alert_id, sensor, change, clock.utc())
+            _record(store, event)
+            os.write(log, f"{event.event_id} {sensor}\n".encode())
+        if number % 5 == 0:
+            _put_score(store, sensor, clock.utc())
+        number += 1
+        time.sleep(PAUSE_S)
+
+
+def _event(alert_id: str, sensor: str, change: Change, at: datetime) -> AlertEvent:
+    event_id, model = str(uuid7(at)), "press-1"
+    return AlertEvent(
+        event_id, alert_id, sensor, change, Level.ALARM, at, 9.0, 6.0, "level", (), (), model, True
+    )
+
+
+def _record(store: AlertStore, event: AlertEvent) -> None:
+    """Store an event, as often as it takes: so does ``agent.monitor``."""
+    message = alert_message(event, GatewayName("plant", "gateway"))
+    while True:
+        try:
+            store.record(event, message)
+        except StoreError:
+            time.sleep(0.005)
+        else:
+            return
+
+
+def _put_score(store: AlertStore, sensor: str, at: datetime) -> None:
+    summary = ScoreSummary(sensor, at, at, 1, 1.0, 1.0, Level.NORMAL, simulated=True)
+    try:
+        store.outbox.put(score_message(summary, GatewayName("plant", "gateway")))
+    except StoreError:
+        return  # telemetry may be lost

@@ -1,0 +1,236 @@
+"""The daemon as an operator meets it: metrics, reload, thresholds, a full disk, several sensors."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Broker, Gateway, Subscriber
+
+DEADLINE_S = 30.0
+StartGateway = Callable[..., "Gateway"]
+
+FURTHER_SENSORS = """
+[sensors.dead]
+bus = "/dev/i2c-not-there"
+rate_hz = 800
+bundle = "easy-1.judder"
+[sensors.slow]
+bus = "sim:slow"
+rate_hz = 800
+bundle = "easy-1.judder"
+[sensors.slow.signal]
+kind = "rotor"
+[sensors.slow.faults]
+plan = [{ kind = "timeout", at_s = 0.5, duration_s = 1000 }]   # every transfer takes a second, and fails
+[sensors.pump]
+bus = "sim:pump"
+rate_hz = 800
+bundle = "easy-1.judder"
+[sensors.pump.ensemble]
+bundles = ["easy-1.judder"]
+combine = "mean"
+[sensors.pump.signal]
+kind = "rotor"
+harmonics_g = [[1.4142, 1.4142, 1.4142]]
+load_variation = 0.0
+"""
+
+
+def wait_until(condition: Callable[[], object], what: str = "it did not happen") -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+
+
+def values(metrics: str) -> dict[str, float]:
+    lines = [line.rpartition(" ") for line in metrics.splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, _, value in lines}
+
+
+def test_metrics_that_prometheus_accepts(
+    start_gateway: StartGateway, broker: Broker, subscriber: Subscriber, free_tcp_port: int
+) -> None:
+    gateway = start_gateway(broker.port, f'[metrics]\nlisten = "127.0.0.1:{free_tcp_port}"\n')
+    wait_until(lambda: [p for p in subscriber.payloads("alert") if p["level"] == "alarm"], "no alarm arrived")
+    wait_until(lambda: subscriber.ids("health"), "no telemetry arrived")
+    text = gateway.judder("status", "--prometheus").stdout
+    with urllib.request.urlopen(f"http://127.0.0.1:{free_tcp_port}/metrics", timeout=10) as response:
+        served = response.read().decode()
+    found = values(served)
+    assert found.keys() == values(text).keys()
+    assert found['judder_sensor_up{sensor="press"}'] == 1
+    assert found['judder_alarm_level{sensor="press"}'] == 2
+    assert found['judder_alert_events_total{sensor="press",subject="machine",change="raised"}'] == 1
+    assert found['judder_windows_total{sensor="press",result="scored"}'] > 0
+    assert found['judder_score{sensor="press",quantile="0.99"}'] > 3
+    assert found["judder_uplink_connected"] == 1
+    assert found["judder_puback_seconds_count"] >= 1
+    assert found['judder_outbox_confirmed_total{kind="alert"}'] >= 1
+    assert found["judder_store_writable"] == 1
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed (apt-get install prometheus)")
+    checked = subprocess.run(
+        [promtool, "check", "metrics"], input=served, capture_output=True, text=True, check=False
+    )
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def test_reload_takes_what_is_safe_and_refuses_the_rest(
+    start_gateway: StartGateway, broker: Broker, subscriber: Subscriber
+) -> None:
+    gateway = start_gateway(broker.port)
+    original = gateway.config.read_text()
+    gateway.config.write_text(original.replace("health_interval_s = 0.5", "health_interval_s = 0.2"))
+    assert gateway.judder("config", "reload").stdout == "reloaded: telemetry\n"
+    assert gateway.judder("config", "reload").stdout == "reloaded: no change\n"
+
+    gateway.config.write_text(original.replace('"gw-3"', '"gw-4"'))
+    refused = gateway.judder("config", "reload")
+    assert refused.returncode == 1
+    assert "gateway has changed; that needs 'systemctl restart judder'" in refused.stderr
+    gateway.config.write_text(original.replace("rate_hz = 800", "rate_hz = -1"))
+    assert "rate_hz = -1: expected" in gateway.judder("config", "reload").stderr
+    gateway.config.write_text(original)
+    assert gateway.json("status")["gateway"] == "gw-3"
+
+    # Another client id: the forwarder is replaced, and the gateway says goodbye and hello.
+    gateway.config.write_text(original.replace("reconnect_s = 0.3", 'reconnect_s = 0.3\nclient_id = "other"'))
+    before = len(subscriber.payloads("status"))
+    assert gateway.process is not None
+    gateway.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: len(subscriber.payloads("status")) >= before + 2, "the uplink was not replaced")
+    assert [payload["status"] for payload in subscriber.payloads("status")[-2:]] == ["stopped", "online"]
+    code, log = gateway.end(signal.SIGTERM)
+    assert code == 0
+    assert "reloaded: telemetry, uplink" in log  # the interval of the beginning, too
+
+
+def test_a_threshold_set_by_a_person_holds_over_a_restart(
+    start_gateway: StartGateway, broker: Broker
+) -> None:
+    gateway = start_gateway(broker.port)
+    raised = gateway.judder("threshold", "press", "--warning", "30", "--alarm", "31", "--by", "ada")
+    assert raised.stdout == "press: warning 30.00, alarm 31.00 (set by ada)\n"
+    wrong = gateway.judder("threshold", "press", "--warning", "5", "--alarm", "4")
+    assert "the alarm threshold 4 lies below the warning threshold 5" in wrong.stderr
+    assert "known are press" in gateway.judder("threshold", "fan", "--reset").stderr
+    gateway.end(signal.SIGKILL)
+    gateway.start()
+
+    def lines() -> list[float]:
+        return [line["score"] for line in gateway.json("status")["sensors"][0]["thresholds"].values()]
+
+    assert lines() == [30.0, 31.0]
+    assert gateway.judder("threshold", "press", "--reset").stdout.startswith(
+        "press: warning 2.50, alarm 3.00"
+    )
+    wait_until(lambda: lines() == [2.5, 3.0])
+
+
+def test_a_waveform_is_kept_when_somebody_asks(start_gateway: StartGateway, broker: Broker) -> None:
+    gateway = start_gateway(broker.port, "[evidence]\nbefore_s = 0.2\nafter_s = 0.2\n")
+    asked = gateway.judder("capture", "press", "--by", "ada")
+    assert asked.returncode == 0, asked.stderr
+    wait_until(Path(asked.stdout.strip()).exists, "no waveform was written")
+    assert "no sensor 'fan'; known are press" in gateway.judder("capture", "fan").stderr
+
+
+def test_neither_a_dead_nor_a_slow_sensor_delays_another(
+    start_gateway: StartGateway, broker: Broker, subscriber: Subscriber
+) -> None:
+    gateway = start_gateway(broker.port, FURTHER_SENSORS)
+
+    def sensors() -> dict[str, dict[str, object]]:
+        return {sensor["sensor"]: sensor for sensor in gateway.json("status")["sensors"]}
+
+    wait_until(
+        lambda: {payload["sensor"] for payload in subscriber.payloads("alert")} >= {"press", "dead"},
+        "the alerts of the sound sensor and of the dead one did not arrive",
+    )
+    wait_until(lambda: sensors()["pump"]["windows_scored"], "the sound sensor is not scored")
+    found = sensors()
+    assert found["dead"]["state"] == "failed"
+    assert "i2c-not-there" in str(found["dead"]["error"])
+    wait_until(lambda: sensors()["slow"]["state"] == "failed", "the slow sensor has not failed")
+    found = sensors()
+    for name in ("press", "pump"):
+        lost = found[name]["windows_skipped_late"], found[name]["windows_skipped_gap"]
+        assert (found[name]["state"], lost) == ("sampling", (0, 0))
+    assert found["pump"]["model"] == "easy-1 + easy-1-mean"
+    wait_until(lambda: {"press", "pump"} <= {payload["sensor"] for payload in subscriber.payloads("score")})
+    wait_until(lambda: len({payload["sensor"] for payload in subscriber.payloads("health")}) == 4)
+    subscriber.assert_valid()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Yield a file system of 2 MB of its own."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = shutil.which("mount") and subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], capture_output=True, check=False
+    )
+    if not mounted or mounted.returncode != 0:
+        pytest.skip("only root may mount a small file system")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def fill(folder: Path) -> Path:
+    """Write until the disk is full."""
+    ballast = folder / "ballast"
+    with ballast.open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
+    return ballast
+
+
+def test_scoring_goes_on_while_the_disk_is_full(
+    new_gateway: StartGateway, broker: Broker, subscriber: Subscriber, small_disk: Path
+) -> None:
+    gateway = new_gateway(broker.port)
+    text = gateway.config.read_text().replace('state_dir = "."', f'state_dir = "{small_disk}"')
+    gateway.config.write_text(text.replace("fault_at_s = 1.0", "fault_at_s = 4.0"))
+    gateway.start()
+    wait_until(lambda: subscriber.ids("health"), "no telemetry arrived")
+    ballast = fill(small_disk)
+
+    def sensor() -> dict[str, int]:
+        return dict(gateway.json("status")["sensors"][0])
+
+    wait_until(lambda: gateway.json("status")["store"]["error"], "the full disk is not told")
+    assert "CANNOT BE WRITTEN" in gateway.judder("status").stdout
+    wait_until(lambda: sensor()["alerts_in_memory"], "no alert was raised")
+    scored = sensor()["windows_scored"]
+    wait_until(lambda: sensor()["windows_scored"] > scored, "scoring has stopped")
+    assert gateway.json("status")["uplink"]["connected"]
+    assert not subscriber.ids("alert")
+    ballast.unlink()
+    wait_until(lambda: subscriber.ids("alert"), "the alert is lost")
+    wait_until(lambda: gateway.json("status")["store"]["error"] is None, "the recovery is not told")
+    assert sensor()["alerts_in_memory"] == 0
+    code, log = gateway.end(signal.SIGTERM)
+    assert code == 0
+    assert log.count("alerts wait in memory") == 1
+    assert log.count("can be written again") == 1
+
+
+def test_a_state_folder_that_cannot_be_used_is_told(new_gateway: StartGateway, broker: Broker) -> None:
+    gateway = new_gateway(broker.port)
+    gateway.config.write_text(gateway.config.read_text().replace('state_dir = "."', 'state_dir = "/proc/x"'))
+    refused = gateway.judder("run")
+    assert refused.returncode == 78
+    assert "state_dir = /proc/x: cannot be made" in refused.stderr

@@ -1,0 +1,35 @@
+"""The short form of ``make torture``: no alert may be lost, whatever fails."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CYCLES = 200
+LIMIT_S = 40
+ENOUGH = 50
+"""Cycles that even a busy machine gets done in the time."""
+
+
+@pytest.mark.slow
+def test_no_alert_is_lost() -> None:
+    if not (shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")):
+        pytest.skip("mosquitto is not installed (apt-get install mosquitto)")
+    command = [sys.executable, "-m", "benchmarks.torture", "--json"]
+    limits = ["--cycles", str(CYCLES), "--seconds", str(LIMIT_S)]
+    result = subprocess.run(
+        [*command, *limits], cwd=ROOT, capture_output=True, text=True, check=False, timeout=110
+    )
+    assert result.stdout, result.stderr
+    report = json.loads(result.stdout)
+    sys.stdout.write(f"{report}\n")
+    assert report["cycles"] >= ENOUGH
+    assert report["raised"] > report["cycles"]
+    assert (report["lost"], report["repeated_ids"], report["out_of_order"]) == (0, 0, 0)
+    assert result.returncode == 0
