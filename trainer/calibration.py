@@ -6,11 +6,13 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from agent.inference.detector import log_ps, raw_scores
+from agent.inference.distance import DistancePart
 from agent.inference.parts import LevelPart, Models, ReconstructionPart
 from agent.inference.scoring import TAIL_PROBABILITY, Tail, joined, score_from_log_p
 from trainer.errors import DataError
@@ -18,6 +20,7 @@ from trainer.scaling import short
 
 FloatArray = npt.NDArray[np.float32]
 ScoreArray = npt.NDArray[np.float64]
+AnyPart: TypeAlias = LevelPart | DistancePart | ReconstructionPart
 
 _BODY_POINTS = 46  # 2 % apart
 _PRIOR_EXCEEDANCES = 10.0
@@ -31,7 +34,7 @@ _SHAPE_LIMIT = 0.25
 class Calibration:
     """Parts whose scores have a meaning."""
 
-    parts: tuple[LevelPart | ReconstructionPart, ...]
+    parts: tuple[AnyPart, ...]
     """The parts with their tails."""
     combination: Tail
     """Tail of the joined parts."""
@@ -40,7 +43,7 @@ class Calibration:
 
 
 def calibrate(
-    parts: Sequence[LevelPart | ReconstructionPart], models: Models, windows: FloatArray, independent: float
+    parts: Sequence[AnyPart], models: Models, windows: FloatArray, independent: float
 ) -> Calibration:
     """Fit the tails of all columns, then the tail of the parts joined.
 
@@ -54,16 +57,31 @@ def calibrate(
         DataError: If a score is the same in all windows.
         WindowError: If a sample or score is not finite.
     """
-    raw = raw_scores(parts, models, windows)
+    return calibrate_scores(parts, raw_scores(parts, models, windows), independent)
+
+
+def calibrate_scores(
+    parts: Sequence[AnyPart], scores: Sequence[FloatArray], independent: float
+) -> Calibration:
+    """Fit the tails of all columns, then the tail of the parts joined, to scores that are there already.
+
+    Args:
+        parts: The parts as they ship, but for their tails.
+        scores: Of healthy windows that did not teach the parts, for each part (n_windows, n_columns).
+        independent: Number of independent windows among them.
+
+    Raises:
+        DataError: If a score is the same in all windows.
+    """
     fitted = tuple(
-        dataclasses.replace(part, tails=tuple(fit_tail(column, independent) for column in scores.T))
-        for part, scores in zip(parts, raw, strict=True)
+        dataclasses.replace(part, tails=tuple(fit_tail(column, independent) for column in raw.T))
+        for part, raw in zip(parts, scores, strict=True)
     )
     log_weights = [math.log(part.weight) for part in fitted]
-    together = np.array([joined(row, log_weights) for row in log_ps(fitted, raw)])
+    together = np.array([joined(row, log_weights) for row in log_ps(fitted, scores)])
     combination = fit_tail(together, independent)
-    scores = np.array([score_from_log_p(combination.log_p(value)) for value in together])
-    return Calibration(fitted, combination, scores)
+    calibrated = np.array([score_from_log_p(combination.log_p(value)) for value in together])
+    return Calibration(fitted, combination, calibrated)
 
 
 def fit_tail(scores: FloatArray | ScoreArray, independent: float) -> Tail:

@@ -2,32 +2,48 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
+from click.core import ParameterSource
 
 from agent.errors import AgentError
-from agent.inference.manifest import Name
 from firmware_bridge.errors import BridgeError
+from trainer.cli_derive import calibrate, threshold
+from trainer.cli_evaluate import evaluate
+from trainer.cli_import import import_command
+from trainer.cli_report import report as report_command
 from trainer.errors import MethodError, TrainerError
-from trainer.models import ACTIVATIONS, ARCHITECTURES, NetworkSettings
+from trainer.models import ARCHITECTURES, NetworkSettings
+from trainer.network_options import NETWORK_OPTIONS, NetworkChoices, network_options
+from trainer.options import (
+    json_option,
+    name_option,
+    out_option,
+    rate_option,
+    read_columns,
+    sign_option,
+    target_of,
+    version_option,
+)
 from trainer.quantization import QUANTIZATIONS, Quantization
 from trainer.scaling import FeatureKind
-from trainer.settings import FitSettings, Metric
+from trainer.settings import RECIPE, FitSettings, Metric, default_features
 from trainer.thresholds import Method, parse_method
-from trainer.training import EpochCallback, TrainingSettings
+from trainer.training import EpochCallback, Loss, TrainingSettings
 
 if TYPE_CHECKING:
-    from trainer.fit import FitReport, Target
+    from trainer.fit import FitReport
 
-_SUFFIX = ".judder"
-_VERSIONED = re.compile(r"(.+)-(v?\d[A-Za-z0-9._]*)")
-_NAME = get_args(Name)[1]
+_FIXED = (
+    *("features", "bands", "metric", "epochs", "batch_size", "learning_rate", "loss"),
+    *NETWORK_OPTIONS,
+)
+"""Options of ``fit`` that the recipe chooses itself."""
 
 
 class Commands(click.Group):
@@ -41,18 +57,6 @@ class Commands(click.Group):
             raise click.ClickException(str(error)) from error
 
 
-def _out_path(ctx: click.Context, param: click.Parameter, value: Path) -> Path:
-    if value.suffix != _SUFFIX:
-        raise click.BadParameter(f"'{value}': a bundle's name ends in {_SUFFIX}", ctx, param)
-    return value
-
-
-def _name(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    if value is not None and not re.fullmatch(_NAME.expression, value):
-        raise click.BadParameter(f"'{value}': expected {_NAME.expected}", ctx, param)
-    return value
-
-
 def _method(ctx: click.Context, param: click.Parameter, value: str) -> Method:
     try:
         return parse_method(value)
@@ -60,26 +64,6 @@ def _method(ctx: click.Context, param: click.Parameter, value: str) -> Method:
         raise click.BadParameter(str(error), ctx, param) from error
 
 
-def _units(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
-    sizes = [text.strip() for text in value.split(",")]
-    if not all(size.isdecimal() and 0 < int(size) <= 65536 for size in sizes):
-        message = f"'{value}': layer sizes are whole numbers above 0, such as 64,16,64"
-        raise click.BadParameter(message, ctx, param)
-    return tuple(int(size) for size in sizes)
-
-
-def _columns(ctx: click.Context, param: click.Parameter, value: Sequence[str]) -> tuple[str, ...]:
-    return tuple(name.strip() for text in value for name in text.split(",") if name.strip())
-
-
-out_option = click.option(
-    "--out",
-    required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
-    callback=_out_path,
-    help=f"Bundle to write, NAME-VERSION{_SUFFIX}.",
-)
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 seed_option = click.option(
     "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Same seed, same bundle."
 )
@@ -91,21 +75,23 @@ def main() -> None:
     """Train models that know how a healthy machine shakes."""
 
 
+main.add_command(evaluate)
+main.add_command(threshold)
+main.add_command(calibrate)
+main.add_command(import_command)
+main.add_command(report_command)
+
+
 @main.command()
 @click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @out_option
 @click.option(
     "--columns",
     multiple=True,
-    callback=_columns,
+    callback=read_columns,
     help="Channels to take, comma separated or repeated.  [default: all]",
 )
-@click.option(
-    "--rate",
-    "rate_hz",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Sample rate in Hz, if the file does not say.",
-)
+@rate_option
 @click.option(
     "--window",
     type=click.IntRange(4, 65536),
@@ -113,30 +99,19 @@ def main() -> None:
 )
 @click.option("--hop", type=click.IntRange(1, 65536), help="Samples between windows.  [default: window / 4]")
 @click.option(
-    "--features", type=click.Choice(get_args(FeatureKind)), default=FitSettings.features, show_default=True
+    "--features",
+    type=click.Choice(get_args(FeatureKind)),
+    help="The window over its RMS or mapped to 0..1, the log spectrum or its amplitude.  "
+    "[default: raw; spectrum for spectral]",
 )
+@click.option("--bands", type=click.IntRange(2, 32769), help="Bands of a spectrum.  [default: every bin]")
 @click.option(
     "--arch",
-    type=click.Choice(list(ARCHITECTURES)),
-    default=NetworkSettings.architecture,
-    show_default=True,
-    help="Architecture of the autoencoder.",
+    type=click.Choice([RECIPE, *ARCHITECTURES]),
+    help="Architecture, or the recipe, which chooses for itself.  [default: recipe; dense if an option is "
+    "given that the recipe fixes]",
 )
-@click.option(
-    "--units",
-    callback=_units,
-    metavar="N,N,...",
-    default="64,16,64",
-    show_default=True,
-    help="Sizes of the hidden layers.",
-)
-@click.option(
-    "--activation",
-    type=click.Choice(ACTIVATIONS),
-    default=NetworkSettings.activation,
-    show_default=True,
-    help="Of the hidden layers.",
-)
+@network_options
 @click.option(
     "--quantize",
     type=click.Choice(QUANTIZATIONS),
@@ -177,27 +152,31 @@ def main() -> None:
     default=TrainingSettings.learning_rate,
     show_default=True,
 )
-@seed_option
-@click.option("--name", callback=_name, help="Name of the model.  [default: from --out]")
-@click.option("--version", callback=_name, help="Version of the model.  [default: from --out, else 1]")
 @click.option(
-    "--sign",
-    "key_file",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Sign with this private key (see keygen).",
+    "--loss",
+    type=click.Choice(get_args(Loss)),
+    default=TrainingSettings.loss,
+    show_default=True,
+    help="Error that training makes small.",
 )
+@seed_option
+@name_option
+@version_option
+@sign_option
 @json_option
+@click.pass_context
 def fit(
+    ctx: click.Context,
     data: tuple[Path, ...],
     out: Path,
     columns: tuple[str, ...],
     rate_hz: float | None,
     window: int | None,
     hop: int | None,
-    features: FeatureKind,
-    arch: str,
-    units: tuple[int, ...],
-    activation: str,
+    features: FeatureKind | None,
+    bands: int | None,
+    arch: str | None,
+    choices: NetworkChoices,
     quantize: Quantization,
     metric: Metric,
     threshold: Method,
@@ -205,6 +184,7 @@ def fit(
     epochs: int,
     batch_size: int,
     learning_rate: float,
+    loss: Loss,
     seed: int,
     name: str | None,
     version: str | None,
@@ -214,17 +194,43 @@ def fit(
     """Learn from DATA, recordings (CSV or NPZ) of a healthy machine, and write a bundle."""
     from trainer.datasets import load_source
     from trainer.fit import fit as fit_bundle
+    from trainer.models.patches import REPORTS
+    from trainer.recipe import fit_recipe
     from trainer.signing import load_key
 
-    network = NetworkSettings(arch, units, activation)
-    training = TrainingSettings(epochs, TrainingSettings.patience, batch_size, learning_rate, seed)
-    settings = FitSettings(window, hop, features, metric, quantize, threshold, alarm, network, training)
-    target = _target(out, name, version)
+    arch = _architecture(ctx, arch)
+    network = NetworkSettings(RECIPE) if arch == RECIPE else choices.settings(arch)
+    training = TrainingSettings(epochs, TrainingSettings.patience, batch_size, learning_rate, seed, loss)
+    features = features or default_features(arch)
+    settings = FitSettings(
+        window,
+        hop,
+        features,
+        metric,
+        quantize,
+        threshold,
+        alarm,
+        network,
+        training,
+        bands=bands,
+        may_leave_quantization=ctx.get_parameter_source("quantize") is ParameterSource.DEFAULT,
+    )
+    target = target_of(out, name, version)
     signer = load_key(key_file) if key_file else None
     sources = [load_source(path, columns or None, rate_hz) for path in data]
-    with _progress(epochs) as on_epoch:
-        report = fit_bundle(sources, settings, target, signer, on_epoch)
+    fitted = fit_recipe if arch == RECIPE else fit_bundle
+    with _progress(REPORTS if arch == RECIPE else epochs) as on_epoch:
+        report = fitted(sources, settings, target, signer, on_epoch)
     _tell(report, as_json)
+
+
+def _architecture(ctx: click.Context, arch: str | None) -> str:
+    """Return the architecture: as asked for, else the recipe, unless an option that it fixes was given."""
+    given = [name for name in _FIXED if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT]
+    if arch == RECIPE and given:
+        options = ", ".join("--" + name.replace("_", "-") for name in given)
+        raise click.UsageError(f"the recipe fixes {options}; leave it out, or choose an --arch")
+    return arch or (NetworkSettings.architecture if given else RECIPE)
 
 
 @main.command("demo-model")
@@ -235,7 +241,7 @@ def demo_model(out: Path, as_json: bool) -> None:
     from trainer.demo import SETTINGS, build_demo
 
     with _progress(SETTINGS.training.epochs) as on_epoch:
-        report = build_demo(_target(out, None, None), on_epoch)
+        report = build_demo(target_of(out, None, None), on_epoch)
     _tell(report, as_json)
 
 
@@ -247,19 +253,6 @@ def keygen(key_file: Path) -> None:
 
     click.echo(make_key(key_file).public_key)
     click.echo(f"Gateways that list it under trusted_keys take bundles signed with {key_file}.", err=True)
-
-
-def _target(out: Path, name: str | None, version: str | None) -> Target:
-    """Return what the bundle is called: as stated, else as its file is."""
-    from trainer.fit import Target
-
-    parts = _VERSIONED.fullmatch(out.stem)
-    named, numbered = parts.groups() if parts else (out.stem, "1")
-    if name is None and not re.fullmatch(_NAME.expression, named):
-        raise click.UsageError(
-            f"'{named}' cannot be a model's name ({_NAME.expected}); state one with --name"
-        )
-    return Target(out, name or named, version or numbered)
 
 
 @contextmanager

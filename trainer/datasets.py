@@ -157,9 +157,7 @@ def build_dataset(sources: Sequence[Source], length: int | None = None, hop: int
     Raises:
         DataError: If columns or rates differ, a channel is constant, or there is too little to learn from.
     """
-    axes = _common_columns(sources)
-    for source in sources:
-        _check_moving(source)
+    axes = check_sources(sources)
     rate_hz = common_rate(sources)
     window = choose_window(rate_hz, length, hop)
     dense = WindowSpec(window.length, max(window.hop // _TRAINING_OVERLAP, 1))
@@ -176,6 +174,18 @@ def pieces(recording: Recording, begin: float, end: float) -> list[tuple[int, in
     low, high = round(begin * n_samples), round(end * n_samples)
     clipped = ((max(segment.start, low), min(segment.end, high)) for segment in recording.segments)
     return [(start, stop) for start, stop in clipped if start < stop]
+
+
+def check_sources(sources: Sequence[Source]) -> tuple[str, ...]:
+    """Return the names of the recordings' columns.
+
+    Raises:
+        DataError: If the columns differ, or a channel is constant.
+    """
+    axes = _common_columns(sources)
+    for source in sources:
+        _check_moving(source)
+    return axes
 
 
 def _common_columns(sources: Sequence[Source]) -> tuple[str, ...]:

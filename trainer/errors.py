@@ -13,6 +13,10 @@ class DataError(TrainerError, ValueError):
     """The recordings cannot be learnt from; other recordings or another choice of columns are needed."""
 
 
+class ChoiceError(TrainerError, ValueError):
+    """Choices that do not go together; the message says which do."""
+
+
 class MethodError(TrainerError, ValueError):
     """The description of a threshold is not understood."""
 

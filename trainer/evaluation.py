@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from agent.inference.detector import raw_scores
 from agent.inference.model import TFLiteModel
 from agent.inference.parts import ReconstructionPart
 from agent.inference.scoring import Level
+from trainer.errors import ConversionError
 from trainer.quiet import diverted_output
 
 FloatArray = npt.NDArray[np.float32]
@@ -77,6 +79,19 @@ def upper_limit(events: float, trials: int) -> float:
     if events >= trials:
         return 1.0
     return float(beta.ppf(CONFIDENCE, events + 1, trials - events))
+
+
+def refuse_unfaithful(name: str, fidelity: Fidelity, others: Mapping[str, Fidelity]) -> NoReturn:
+    """Refuse a quantization, and say which ones pass.
+
+    Raises:
+        ConversionError: Always.
+    """
+    passing = [other for other, theirs in others.items() if theirs.faithful]
+    raise ConversionError(
+        f"{name} loses too much: its scores correlate with those of float32 by {fidelity.correlation:.2f} "
+        f"only; choose --quantize {' or '.join(passing)}"
+    )
 
 
 def compare(part: ReconstructionPart, shipped: bytes, exact: bytes, windows: FloatArray) -> Fidelity:

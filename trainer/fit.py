@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,15 +13,17 @@ from agent.inference.detector import Detector
 from agent.inference.features import Features, centred
 from agent.inference.manifest import Manifest
 from agent.inference.model import TFLiteModel
-from agent.inference.parts import ReconstructionPart
+from agent.inference.parts import LevelPart, ReconstructionPart
 from agent.inference.scoring import Level
+from agent.inference.window import WindowSpec
 from trainer.bundle import MODEL, check_writable, golden_windows, write_bundle
 from trainer.calibration import Calibration, calibrate
 from trainer.datasets import Dataset, Source, build_dataset
 from trainer.errors import ConversionError
-from trainer.evaluation import FalseAlarms, Fidelity, compare, count_false_alarms
-from trainer.provenance import Provenance, tell
-from trainer.quantization import QUANTIZATIONS, Quantization, convert
+from trainer.evaluation import FalseAlarms, Fidelity, compare, count_false_alarms, refuse_unfaithful
+from trainer.models import check_network
+from trainer.provenance import Provenance, TrainingRecord, WindowCounts, tell
+from trainer.quantization import QUANTIZATIONS, Quantization, convert, time_per_window_us
 from trainer.scaling import LEVEL_WEIGHT, fit_features, fit_level
 from trainer.settings import FitSettings
 from trainer.signing import Signer
@@ -28,7 +31,7 @@ from trainer.thresholds import place
 from trainer.training import EpochCallback, Trained, train
 
 # int8 kernels round differently from processor to processor, float kernels add up in another order.
-_GOLDEN_TOLERANCE = {"int8": 0.25, "float16": 0.05, "float32": 0.05}
+_GOLDEN_TOLERANCE = {"int8": 0.25, "dynamic": 0.25, "float16": 0.05, "float32": 0.05}
 
 
 @dataclass(frozen=True)
@@ -50,14 +53,18 @@ class FitReport:
     size_bytes: int
     signed_by: str | None
     """Public key in hex; None for an unsigned bundle."""
+    network_us: float | None = None
+    """Microseconds that the network takes per window on this machine, in the gateway's runtime."""
 
 
 @dataclass(frozen=True)
-class _Graph:
+class Graph:
     """The network as it ships."""
 
     content: bytes
-    fidelity: Fidelity
+    fidelity: Fidelity | None
+    """Against its float32 twin; None if there is none."""
+    training: TrainingRecord
 
 
 def fit(
@@ -78,6 +85,7 @@ def fit(
 
     Raises:
         DataError: If the recordings cannot be learnt from.
+        ChoiceError: If the settings do not go together.
         TrainingError: If the network does not learn.
         ConversionError: If the network cannot be quantized, or loses too much by it.
         OutputError: If the bundle cannot be written, or a gateway would refuse it.
@@ -86,29 +94,60 @@ def fit(
     check_writable(target.path)
     dataset = build_dataset(sources, settings.window_length, settings.hop)
     level = fit_level(dataset.train.windows, dataset.axes)
-    features = fit_features(settings.features, dataset.train.windows, dataset.axes)
+    features = fit_features(settings.features, dataset.train.windows, dataset.axes, settings.bands)
+    shape = features.shape(dataset.window.length)
+    check_network(settings.network, shape, settings.features, settings.quantization)
     trained = _train(dataset, features, settings, on_epoch)
-    reconstruction = _reconstruction(features, settings)
+    reconstruction = reconstruction_part(features, settings)
     graph = _graph(dataset, reconstruction, trained)
-    calibration = calibrate(
-        (level, reconstruction),
-        {MODEL: TFLiteModel(graph.content)},
-        dataset.validation.windows,
-        dataset.validation.independent,
+    return bundle_up(dataset, (level, reconstruction), graph, settings, target, signer)
+
+
+def bundle_up(
+    dataset: Dataset,
+    parts: tuple[LevelPart, ReconstructionPart],
+    graph: Graph,
+    settings: FitSettings,
+    target: Target,
+    signer: Signer | None,
+) -> FitReport:
+    """Calibrate a network on the validation windows, count its false alarms on the test windows and write it.
+
+    Args:
+        dataset: The windows.
+        parts: Without tails.
+        graph: The network.
+        settings: The choices.
+        target: What to write.
+        signer: Signs the bundle; None for an unsigned one.
+
+    Raises:
+        DataError: If no threshold can be placed.
+        ModelError: If the graph does not fit its features.
+        OutputError: If the bundle cannot be written, or a gateway would refuse it.
+        WindowError: If a sample or score is not finite.
+    """
+    model = TFLiteModel(graph.content)
+    calibration = calibrate(parts, {MODEL: model}, dataset.validation.windows, dataset.validation.independent)
+    manifest = build_manifest(
+        target, settings, calibration, dataset.axes, dataset.window, dataset.rate_hz, model.runtime
     )
-    manifest = _manifest(dataset, settings, target, calibration, graph)
     detector = Detector(manifest, {MODEL: graph.content})
-    provenance = tell(dataset, settings, trained, graph.fidelity, _false_alarms(detector, dataset))
+    counts = (len(part.windows) for part in (dataset.train, dataset.validation, dataset.test))
+    provenance = tell(
+        dataset.sources,
+        settings,
+        WindowCounts(*counts),
+        graph.training,
+        graph.fidelity,
+        _false_alarms(detector, dataset),
+    )
     golden = golden_windows(detector, dataset.test.windows, settings.training.seed)
     manifest = replace(manifest, provenance=provenance.document())
     written = write_bundle(target.path, manifest, graph.content, golden, signer)
-    return FitReport(
-        target,
-        written,
-        provenance,
-        target.path.stat().st_size,
-        signer.public_key if signer else None,
-    )
+    signed_by = signer.public_key if signer else None
+    network_us = time_per_window_us(model, parts[1].features.of(centred(dataset.test.windows)))
+    return FitReport(target, written, provenance, target.path.stat().st_size, signed_by, network_us)
 
 
 def _train(dataset: Dataset, features: Features, settings: FitSettings, on_epoch: EpochCallback) -> Trained:
@@ -116,7 +155,8 @@ def _train(dataset: Dataset, features: Features, settings: FitSettings, on_epoch
     return train(learnt, checked, settings.network, settings.training, on_epoch)
 
 
-def _reconstruction(features: Features, settings: FitSettings) -> ReconstructionPart:
+def reconstruction_part(features: Features, settings: FitSettings) -> ReconstructionPart:
+    """Return the network's part, without tails."""
     return ReconstructionPart(
         "reconstruction",
         "reconstruction",
@@ -129,45 +169,55 @@ def _reconstruction(features: Features, settings: FitSettings) -> Reconstruction
     )
 
 
-def _graph(dataset: Dataset, part: ReconstructionPart, trained: Trained) -> _Graph:
+def _graph(dataset: Dataset, part: ReconstructionPart, trained: Trained) -> Graph:
     """Convert the network, and refuse if its scores are no longer those of the float network."""
     representatives = part.features.of(centred(dataset.train.windows))
     unseen = np.concatenate((dataset.validation.windows, dataset.test.windows))
     exact = convert(trained.model, "float32", representatives)
 
-    def converted(quantization: Quantization) -> _Graph:
+    def converted(quantization: Quantization) -> tuple[bytes, Fidelity]:
         float32 = quantization == "float32"
         content = exact if float32 else convert(trained.model, quantization, representatives)
-        return _Graph(content, compare(part, content, exact, unseen))
+        return content, compare(part, content, exact, unseen)
 
-    graph = converted(part.quantization)
-    if graph.fidelity.faithful:
-        return graph
-    passing = [name for name in QUANTIZATIONS if converted(name).fidelity.faithful]
-    raise ConversionError(
-        f"{part.quantization} loses too much: its scores correlate with those of float32 by "
-        f"{graph.fidelity.correlation:.2f} only; choose --quantize {' or '.join(passing)}"
+    content, fidelity = converted(part.quantization)
+    if not fidelity.faithful:
+        others: dict[str, Fidelity] = {}
+        for name in QUANTIZATIONS:
+            with contextlib.suppress(ConversionError):
+                others[name] = converted(name)[1]
+        refuse_unfaithful(part.quantization, fidelity, others)
+    record = TrainingRecord(
+        trained.parameters, trained.epochs, trained.best_epoch, trained.loss, trained.validation_loss
     )
+    return Graph(content, fidelity, record)
 
 
-def _manifest(
-    dataset: Dataset, settings: FitSettings, target: Target, calibration: Calibration, graph: _Graph
+def build_manifest(
+    target: Target,
+    settings: FitSettings,
+    calibration: Calibration,
+    axes: tuple[str, ...],
+    window: WindowSpec,
+    rate_hz: float | None,
+    runtime: str,
 ) -> Manifest:
+    """Return the manifest of a calibrated detector, without hashes and provenance."""
     return Manifest(
         schema=1,
         name=target.name,
         version=target.version,
-        axes=dataset.axes,
+        axes=axes,
         unit="g",
-        window=dataset.window,
+        window=window,
         parts=calibration.parts,
         combination=calibration.combination,
         thresholds=place(settings.warning, settings.alarm, calibration.scores),
-        runtime=TFLiteModel(graph.content).runtime,
+        runtime=runtime,
         golden_tolerance=_GOLDEN_TOLERANCE[settings.quantization],
         members={},
         provenance={},
-        rate_hz=dataset.rate_hz,
+        rate_hz=rate_hz,
     )
 
 

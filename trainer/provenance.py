@@ -5,16 +5,15 @@ from __future__ import annotations
 import platform
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from trainer.datasets import Dataset, Source
+from trainer.datasets import Source
 from trainer.evaluation import FalseAlarms, Fidelity
 from trainer.settings import FitSettings
-from trainer.training import Trained
 
 _LIBRARIES = ("judder", "keras", "tensorflow", "numpy")
 
@@ -38,6 +37,8 @@ class WindowCounts:
     train: int
     validation: int
     test: int
+    folds: int = 0
+    """Folds, if each window was judged by what the other folds taught; 0 for a split by time."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,8 @@ class Provenance:
     windows: WindowCounts
     settings: FitSettings
     training: TrainingRecord
-    fidelity: Fidelity
-    """Quantized against float32, on the validation and test windows."""
+    fidelity: Fidelity | None
+    """Quantized against float32, on the validation and test windows; None if there is no float32 network."""
     false_alarms: tuple[FalseAlarms, ...]
     """On the test windows, for warning and alarm."""
     versions: Mapping[str, str]
@@ -73,21 +74,19 @@ class Provenance:
 
 
 def tell(
-    dataset: Dataset,
+    sources: Sequence[Source],
     settings: FitSettings,
-    trained: Trained,
-    fidelity: Fidelity,
+    windows: WindowCounts,
+    training: TrainingRecord,
+    fidelity: Fidelity | None,
     false_alarms: tuple[FalseAlarms, ...],
 ) -> Provenance:
     """Return the provenance of a model that was just made on this machine."""
-    counts = (len(part.windows) for part in (dataset.train, dataset.validation, dataset.test))
     return Provenance(
-        tuple(_record(source) for source in dataset.sources),
-        WindowCounts(*counts),
+        tuple(_record(source) for source in sources),
+        windows,
         settings,
-        TrainingRecord(
-            trained.parameters, trained.epochs, trained.best_epoch, trained.loss, trained.validation_loss
-        ),
+        training,
         fidelity,
         false_alarms,
         library_versions(),

@@ -13,16 +13,17 @@ from agent.inference.features import (
     RawFeatures,
     SpectrumFeatures,
     amplitude_spectrum,
+    banded,
     centred,
-    log_spectrum,
     mean_square,
 )
 from agent.inference.parts import LevelPart, rms_columns
-from trainer.errors import DataError
+from trainer.errors import ChoiceError, DataError
 
 FloatArray = npt.NDArray[np.float32]
 
-FeatureKind = Literal["raw", "spectrum"]
+FeatureKind = Literal["raw", "minmax", "spectrum", "amplitude"]
+"""The window over its RMS, or mapped to 0..1; the logarithm of the spectrum, or its amplitude."""
 
 LEVEL_WEIGHT = 1 / 3
 """Level against shape as in the default recipe, where level and time have 1/6 each of the whole."""
@@ -31,23 +32,35 @@ _MIN_SPREAD = 0.02
 _FLOOR_SHARE = 0.2
 _MIN_FLOOR_G = 1e-9
 _DEVIATION_SHARE = 0.5
+_NOISE_FLOOR_QUANTILE = 0.9
 
 
-def fit_features(kind: FeatureKind, windows: FloatArray, axes: Sequence[str]) -> Features:
+def fit_features(
+    kind: FeatureKind, windows: FloatArray, axes: Sequence[str], bands: int | None = None
+) -> Features:
     """Return the features with their scales.
 
     Args:
         kind: Which features.
         windows: Training windows, shape (n_windows, length, n_axes).
         axes: Names of the axes.
+        bands: Bands of equal width that a spectrum is summed up in; None for every bin.
 
     Raises:
         DataError: If an axis does not move in these windows.
+        ChoiceError: If bands are asked for where there is no spectrum, or more than there are bins.
     """
     x = centred(windows)
     scale_g = np.sqrt(mean_square(x).mean(axis=0, dtype=np.float64))
     _check_moving(scale_g, axes)
-    return RawFeatures("raw", short(scale_g)) if kind == "raw" else _fit_spectrum(x)
+    if kind in ("spectrum", "amplitude"):
+        return _fit_spectrum(x, "log" if kind == "spectrum" else "linear", _checked(bands, windows.shape[1]))
+    if bands is not None:
+        raise ChoiceError(f"--bands sums up a spectrum; with --features {kind} there is none")
+    if kind == "minmax":
+        low, high = (extreme(x, axis=(0, 1)).astype(np.float64) for extreme in (np.min, np.max))
+        return RawFeatures("raw", short(high - low), short(low))
+    return RawFeatures("raw", short(scale_g))
 
 
 def fit_level(windows: FloatArray, axes: Sequence[str]) -> LevelPart:
@@ -81,22 +94,37 @@ def short(values: npt.NDArray[np.float64]) -> tuple[float, ...]:
     return tuple(float(f"{value:.6g}") for value in values)
 
 
-def _fit_spectrum(x: FloatArray) -> SpectrumFeatures:
-    amplitude = amplitude_spectrum(x)
+def _checked(bands: int | None, length: int) -> int:
+    n_bins = length // 2 + 1
+    if bands is not None and not 2 <= bands <= n_bins:
+        raise ChoiceError(f"{bands} bands: a window of {length} samples has 2 to {n_bins}")
+    return bands or n_bins
+
+
+def _fit_spectrum(x: FloatArray, scale: Literal["log", "linear"], bands: int) -> SpectrumFeatures:
+    rows = banded(amplitude_spectrum(x), bands)
     # Amplitudes of a noisy bin are Rayleigh distributed: now and then one is nearly 0, its logarithm far out.
     # With a fifth of the median, which is the noise floor, added, their logarithm has the kurtosis of a
     # Gaussian variable (excess 0.01; without it 2.4), and the lines are left alone.
-    floor_g = max(_FLOOR_SHARE * float(np.median(amplitude)), _MIN_FLOOR_G)
-    levels = log_spectrum(x, floor_g)
-    deviation = levels.std(axis=0, dtype=np.float64)
-    # A steady line hardly deviates at all; left to itself it would cry at a change of load.
-    deviation = np.maximum(deviation, _DEVIATION_SHARE * np.median(deviation))
+    floor_g = max(_FLOOR_SHARE * float(np.median(rows)), _MIN_FLOOR_G)
+    if scale == "log":
+        rows = np.log(rows + np.float32(floor_g))
+    deviation = rows.std(axis=0, dtype=np.float64)
     return SpectrumFeatures(
         "spectrum",
         float(f"{floor_g:.6g}"),
-        tuple(short(row) for row in levels.mean(axis=0, dtype=np.float64)),
-        tuple(short(row) for row in deviation),
+        tuple(short(row) for row in rows.mean(axis=0, dtype=np.float64)),
+        tuple(short(row) for row in np.maximum(deviation, _least_deviation(deviation, scale))),
+        scale,
     )
+
+
+def _least_deviation(deviation: npt.NDArray[np.float64], scale: Literal["log", "linear"]) -> float:
+    if scale == "linear":
+        # The noise floor, below which empty bins shall not count.
+        return float(np.quantile(deviation, _NOISE_FLOOR_QUANTILE))
+    # A steady line hardly deviates at all; left to itself it would cry at a change of load.
+    return _DEVIATION_SHARE * float(np.median(deviation))
 
 
 def _check_moving(scale: npt.NDArray[np.float64], axes: Sequence[str]) -> None:

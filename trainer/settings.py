@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from trainer.models import NetworkSettings
+from trainer.models import ARCHITECTURES, NetworkSettings
 from trainer.quantization import Quantization
 from trainer.scaling import FeatureKind
 from trainer.thresholds import Method
 from trainer.training import TrainingSettings
 
 Metric = Literal["mae", "mse"]
+
+RECIPE = "recipe"
+"""In place of an architecture: the default detector (``trainer.recipe``), which chooses for itself."""
 
 
 @dataclass(frozen=True)
@@ -31,3 +34,15 @@ class FitSettings:
     alarm: Method = field(default_factory=lambda: Method("rate", 0.001))
     network: NetworkSettings = field(default_factory=NetworkSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
+    steps: int = 8000
+    """Steps in which the recipe's networks are trained."""
+    bands: int | None = None
+    """Bands that a spectrum is summed up in; None for every bin."""
+    may_leave_quantization: bool = False
+    """The recipe takes float16 where the quantization loses too much; otherwise it is refused."""
+
+
+def default_features(architecture: str) -> FeatureKind:
+    """Return the features of an architecture if none are asked for."""
+    known = ARCHITECTURES.get(architecture)
+    return "spectrum" if known and known.spectrum else FitSettings.features

@@ -11,6 +11,7 @@ from agent.inference.parts import ReconstructionPart
 from agent.inference.scoring import Threshold
 from trainer.evaluation import FalseAlarms
 from trainer.fit import FitReport
+from trainer.models import ARCHITECTURES
 from trainer.provenance import Provenance
 
 _INTERNAL = ("parts", "combination", "members", "golden_tolerance")
@@ -25,7 +26,12 @@ def summary_json(report: FitReport) -> str:
     """Return the report as JSON: the manifest without its numbers for the gateway, file, size and key."""
     manifest = json.loads(manifest_bytes(report.manifest))
     told = {key: value for key, value in manifest.items() if key not in _INTERNAL}
-    file = {"bundle": str(report.target.path), "bytes": report.size_bytes, "signed_by": report.signed_by}
+    file = {
+        "bundle": str(report.target.path),
+        "bytes": report.size_bytes,
+        "signed_by": report.signed_by,
+        "network_us": report.network_us,
+    }
     return json.dumps(file | told, indent=1, ensure_ascii=False)
 
 
@@ -37,20 +43,27 @@ def _lines(report: FitReport) -> Iterator[tuple[str, str]]:
         yield from (("", note) for note in record.notes)
     yield "input", f"{', '.join(manifest.axes)}, {_rate(manifest)}"
     counts = provenance.windows
-    yield (
-        "windows",
-        f"{manifest.window.length} samples, hop {manifest.window.hop}: "
-        f"{counts.train} train, {counts.validation} validation, {counts.test} test",
-    )
+    split = f"{counts.train} train, {counts.validation} validation, {counts.test} test"
+    if counts.folds:
+        split = f"{counts.train} in {counts.folds} folds, each judged by what the others taught"
+    yield "windows", f"{manifest.window.length} samples, hop {manifest.window.hop}: {split}"
+    yield "parts", ", ".join(f"{part.name} {part.weight:.2g}" for part in manifest.parts)
     yield "features", _features(manifest)
     yield "network", _network(report)
     training = provenance.training
     yield "loss", f"{training.loss:.4g} train, {training.validation_loss:.4g} validation"
     yield from _quantization(provenance)
+    if report.network_us is not None:
+        yield "speed", f"{report.network_us:.0f} us per window for the network here, on {manifest.runtime}"
     yield "warning", _threshold(manifest.thresholds.warning)
     yield "alarm", _threshold(manifest.thresholds.alarm)
     for counted in provenance.false_alarms:
-        yield "held out", _false_alarms(counted)
+        yield "out of fold" if counts.folds else "held out", _false_alarms(counted)
+    if len(provenance.data) == 1:
+        yield (
+            "note",
+            "one recording is one session: another mounting or season may look abnormal; add recordings",
+        )
     signed = f"signed by {report.signed_by}" if report.signed_by else "not signed"
     yield "bundle", f"{report.target.path}, {report.size_bytes / 1000:.1f} kB, {signed}"
     yield "next", f"judder replay RECORDING --model {report.target.path}"
@@ -66,18 +79,30 @@ def _features(manifest: Manifest) -> str:
     features = _reconstruction(manifest).features
     if isinstance(features, RawFeatures):
         scales = zip(manifest.axes, features.scale_g, strict=True)
-        return "raw, mean removed, divided by RMS: " + ", ".join(f"{a} {s:.3g}" for a, s in scales)
+        divisor = "range, from 0 to 1" if features.offset_g else "RMS"
+        return f"raw, mean removed, divided by {divisor}: " + ", ".join(f"{a} {s:.3g}" for a, s in scales)
     if isinstance(features, SpectrumFeatures):
+        if features.scale == "linear":
+            return f"amplitude spectrum in {len(features.mean)} rows, standardised per row"
         return f"log spectrum, standardised per bin, floor {features.floor_g:.3g}"
-    return features.kind
+    return f"patches of {features.patch} samples, divided by RMS"
 
 
 def _network(report: FitReport) -> str:
     training, settings = report.provenance.training, report.provenance.settings
-    units = "-".join(str(size) for size in settings.network.units)
+    if report.provenance.windows.folds:
+        return (
+            f"convolutional autoencoder of patches, {training.parameters} parameters, {training.epochs} steps"
+        )
+    network = settings.network
+    if network.architecture not in ARCHITECTURES:
+        return f"{network.architecture}, as it came"
+    if ARCHITECTURES[network.architecture].closed_form:
+        return f"{network.architecture} by {network.view}, {training.parameters} parameters, solved"
+    units = "-".join(str(size) for size in network.units)
     return (
-        f"{settings.network.architecture} {units} {settings.network.activation}, {training.parameters} "
-        f"parameters, best after {training.best_epoch} of {training.epochs} epochs"
+        f"{network.architecture} {units} {network.activation}, {training.parameters} parameters, "
+        f"best after {training.best_epoch} of {training.epochs} epochs"
     )
 
 
@@ -86,6 +111,9 @@ def _quantization(provenance: Provenance) -> Iterator[tuple[str, str]]:
         yield "float32", "nothing was rounded"
         return
     fidelity = provenance.fidelity
+    if fidelity is None:
+        yield provenance.settings.quantization, "as imported; there is no float32 network to compare with"
+        return
     yield (
         provenance.settings.quantization,
         f"scores correlate with float32 by {fidelity.correlation:.4f}, largest difference "

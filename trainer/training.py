@@ -5,19 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from trainer.errors import TrainingError
-from trainer.models import NetworkSettings, build_model
+from trainer.models import ARCHITECTURES, NetworkSettings, build_model, shipped_model, solve_model
 from trainer.quiet import load_tensorflow
 
 if TYPE_CHECKING:
     import keras
 
 FloatArray = npt.NDArray[np.float32]
+
+Loss = Literal["mse", "mae"]
 
 EpochCallback = Callable[[float], None]
 """Called after each epoch with the validation loss."""
@@ -36,6 +38,8 @@ class TrainingSettings:
     """Of Adam (Kingma and Ba 2015)."""
     seed: int = 0
     """Same seed and machine, same weights."""
+    loss: Loss = "mse"
+    """Mean squared or mean absolute error of the reconstructed features."""
 
 
 @dataclass(frozen=True)
@@ -43,15 +47,15 @@ class Trained:
     """A trained network."""
 
     model: keras.Model
-    """The Keras model, with the weights of its best epoch."""
+    """The Keras model to convert, with the weights of the best epoch."""
     parameters: int
     epochs: int
     """Epochs run."""
     best_epoch: int
     loss: float
-    """Mean squared error on the features of the training windows, over the best epoch."""
+    """Error of reconstruction, with the divergence of a vae, on the training windows over the best epoch."""
     validation_loss: float
-    """The same on those of the validation windows, after it."""
+    """On the validation windows, after it; without dropout and sampling."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ def train(
     settings: TrainingSettings,
     on_epoch: EpochCallback,
 ) -> Trained:
-    """Train an autoencoder on the mean squared error.
+    """Train an autoencoder, or solve it if its architecture has a closed form.
 
     Args:
         features: Of the training windows, shape (n_windows, *shape).
@@ -80,15 +84,38 @@ def train(
 
     Raises:
         TrainingError: If the loss is no longer finite.
+        ChoiceError: If the network cannot be built for features of this shape.
     """
     load_tensorflow()
     import keras
 
+    keras.utils.clear_session()  # Keras' running numbers end up in the graph
     keras.utils.set_random_seed(settings.seed)
+    if ARCHITECTURES[network.architecture].closed_form:
+        return _solved(features, validation, network, settings, on_epoch)
     model = build_model(network, (features.shape[1], features.shape[2]))
     best, epochs = _run(model, features, validation, settings, on_epoch)
     model.set_weights(best.weights)
-    return Trained(model, model.count_params(), epochs, best.epoch, best.loss, best.validation_loss)
+    shipped = shipped_model(network, model)
+    return Trained(shipped, _parameters(model), epochs, best.epoch, best.loss, best.validation_loss)
+
+
+def _solved(
+    features: FloatArray,
+    validation: FloatArray,
+    network: NetworkSettings,
+    settings: TrainingSettings,
+    on_epoch: EpochCallback,
+) -> Trained:
+    model = solve_model(network, features, validation)
+    _, check = _epoch_functions(model, settings)
+    loss, validation_loss = _finite(check(features)), _finite(check(validation))
+    on_epoch(validation_loss)
+    return Trained(model, _parameters(model), 1, 1, loss, validation_loss)
+
+
+def _parameters(model: keras.Model) -> int:
+    return sum(math.prod(variable.shape) for variable in model.trainable_variables)
 
 
 def _run(
@@ -126,15 +153,21 @@ def _epoch_functions(
     optimizer = keras.optimizers.Adam(settings.learning_rate)
     optimizer.build(model.trainable_variables)
 
+    magnitude = tf.square if settings.loss == "mse" else tf.abs
+
+    def total_loss(features: tf.Tensor, training: bool) -> tf.Tensor:
+        error = tf.reduce_mean(magnitude(model(features, training=training) - features))
+        return tf.add_n([error, *model.losses])
+
     def check(features: tf.Tensor) -> tf.Tensor:
-        return tf.reduce_mean(tf.square(model(features) - features))
+        return total_loss(features, training=False)
 
     def learn(features: tf.Tensor) -> tf.Tensor:
         total = 0.0
         for start in tf.range(0, tf.shape(features)[0], settings.batch_size):
             batch = features[start : start + settings.batch_size]
             with tf.GradientTape() as tape:
-                loss = check(batch)
+                loss = total_loss(batch, training=True)
             gradients = tape.gradient(loss, model.trainable_variables)
             optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
             total += loss * tf.cast(tf.shape(batch)[0], tf.float32)

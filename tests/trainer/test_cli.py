@@ -31,7 +31,7 @@ def test_the_help_does_not_load_tensorflow() -> None:
     )
     result = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert result.stdout.endswith("[]\n")
-    assert "--quantize [int8|float16|float32]" in result.stdout
+    assert "--quantize [int8|float16|float32|dynamic]" in result.stdout
 
 
 def test_the_summary_says_what_was_learnt_and_what_comes_next(fitted: Any) -> None:
@@ -147,7 +147,7 @@ def test_several_recordings_are_one_model(
         (["--out", "x.judder", "--name", "two words"], "'two words': expected letters, digits"),
         (["--out", "two words-1.judder"], "'two words' cannot be a model's name"),
         (["--out", "x.judder", "--quantize", "int4"], "'int4' is not one of"),
-        (["--out", "x.judder", "--arch", "lstm"], "'lstm' is not 'dense'"),
+        (["--out", "x.judder", "--arch", "gru"], "'gru' is not one of"),
         (["--out", "x.judder", "--window", "3"], "3 is not in the range"),
         (["--out", "x.judder", "--rate", "0"], "0.0 is not in the range"),
         ([], "Missing option '--out'"),
@@ -167,7 +167,12 @@ def test_wrong_usage_is_exit_code_2(
         (["--columns", "x,q"], "healthy.npz, column 'q'"),
         (["--rate", "50"], "healthy.npz"),
         (
-            ["--window", "600"],  # five windows of 600 end to end, hop 150: 3,450 samples in a fifth
+            ["--window", "600"],  # ten windows of 600 end to end, and one more for the edges of each fold
+            "too short: windows of 600 samples need 9000 samples without a gap, there are 4000",
+        ),
+        (
+            # Five windows of 600 end to end, hop 150: 3,450 samples in a fifth.
+            ["--arch", "dense", "--window", "600"],
             "too short: windows of 600 samples need 17250 samples without a gap, there are 4000",
         ),
         (["--window", "16", "--hop", "17"], "choose a smaller --hop"),

@@ -39,7 +39,9 @@ def test_both_stutters_of_the_robot_arm_are_found_and_nothing_else(
     folder = shared_data / "robot_arm"
     bundle = tmp_path / "robot-1.judder"
     normal = folder / "normal_20170202_2229.csv"
-    result = judder_train("fit", normal, "--out", bundle, "--columns", columns, "--window", 25)
+    result = judder_train(
+        "fit", normal, "--out", bundle, "--columns", columns, "--window", 25, "--arch", "dense"
+    )
     assert result.exit_code == 0, result.output
     with (folder / "labels.csv").open() as file:
         labels = [row for row in csv.DictReader(file) if row["file"] == VERIFY]
@@ -62,7 +64,7 @@ def test_every_window_of_the_broken_lorenz_bearing_is_an_alarm(
 ) -> None:
     bundle = tmp_path / "lorenz-1.judder"
     healthy = shared_data / "lorenz" / "healthy.csv"
-    assert judder_train("fit", healthy, "--out", bundle, "--rate", 100).exit_code == 0
+    assert judder_train("fit", healthy, "--out", bundle, "--rate", 100, "--arch", "dense").exit_code == 0
     detector, _ = open_detector(bundle)
     broken = load_recording(shared_data / "lorenz" / "broken.csv")
     _, verdicts = judge_recording(detector, broken.samples, [(0, len(broken.samples))])

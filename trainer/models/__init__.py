@@ -4,18 +4,59 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from trainer.errors import ChoiceError
 
 if TYPE_CHECKING:
     import keras
 
-# Name, as in the manifest, to the function that builds it; loaded only when chosen.
-ARCHITECTURES: dict[str, str] = {
-    "dense": "trainer.models.dense:build",
-}
+FloatArray = npt.NDArray[np.float32]
 
 ACTIVATIONS = ("relu", "tanh")
 """Those that every TFLite runtime computes in full int8."""
+
+View = Literal["window", "time", "feature"]
+"""What one observation of the principal components is: a whole window, the axes at one time step, or the
+time steps of one axis."""
+
+MAX_UNROLLED_CELLS = 384
+"""LSTM cells (layers x time steps) that are laid out one by one in the graph, some 4 to 10 kB each."""
+
+_WIDEST_BOTTLENECK = 0.25
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What is known of an architecture before Keras is loaded."""
+
+    module: str
+    """Holds ``build(settings, shape)``, and ``shipped(settings, model)`` if the gateway gets a twin."""
+    units: tuple[int, ...]
+    """Sizes of the layers if none are asked for."""
+    time_order: bool = False
+    """True if it takes a sequence in time, not a spectrum."""
+    spectrum: bool = False
+    """True if it takes a spectrum only."""
+    closed_form: bool = False
+    """True if ``module`` holds ``solve(settings, features, validation)`` instead of an untrained network."""
+    recurrent: bool = False
+
+
+# By name, as in the manifest.
+ARCHITECTURES: dict[str, Architecture] = {
+    "dense": Architecture("trainer.models.dense", (64, 16, 64)),
+    "spectral": Architecture("trainer.models.dense", (100,), spectrum=True),
+    "conv": Architecture("trainer.models.conv", (32, 16, 8)),
+    "lstm": Architecture("trainer.models.lstm", (50, 50), time_order=True, recurrent=True),
+    "lstm-bottleneck": Architecture("trainer.models.lstm", (64, 32, 16), time_order=True, recurrent=True),
+    "vae": Architecture("trainer.models.vae", (64, 8)),
+    "pca": Architecture("trainer.models.pca", (), closed_form=True),
+}
 
 
 @dataclass(frozen=True)
@@ -25,18 +66,126 @@ class NetworkSettings:
     architecture: str = "dense"
     """A key of ``ARCHITECTURES``."""
     units: tuple[int, ...] = (64, 16, 64)
-    """Sizes of the hidden layers."""
+    """Sizes of the hidden layers: all of them for dense, spectral and lstm; of the encoder, whose mirror the
+    decoder is, for conv (filters), lstm-bottleneck and vae (the last is the latent size)."""
     activation: str = "relu"
-    """One of ``ACTIVATIONS``."""
+    """One of ``ACTIVATIONS``; an LSTM has its own."""
+    dropout: float = 0.0
+    """Share of each hidden layer's outputs that is silenced in training."""
+    kernel: int = 5
+    """Steps that a filter of conv spans."""
+    kl_weight: float = 0.1
+    """Of vae: weight of the Kullback-Leibler divergence, which is the variance of what the decoder may leave,
+    in units of the features' variance."""
+    kl_warm_up_steps: int = 500
+    """Batches over which that weight grows from 0, so that the latent space is used before it is punished."""
+    view: View = "window"
+    """Of pca."""
+    components: int | float | None = None
+    """Of pca: how many, or below 1 the share of variance to explain; None for the most likely number on
+    held-out data."""
 
 
 def build_model(settings: NetworkSettings, shape: tuple[int, int]) -> keras.Model:
     """Return an untrained Keras autoencoder.
 
     Args:
-        settings: What it looks like; the architecture must be a known one.
+        settings: What it looks like; the architecture must be a known one, not in closed form.
         shape: Shape of one window's features, which is also that of the output.
+
+    Raises:
+        ChoiceError: If the window is too short for the layers.
     """
-    module, _, name = ARCHITECTURES[settings.architecture].partition(":")
-    model: keras.Model = getattr(importlib.import_module(module), name)(settings, shape)
+    model: keras.Model = _module(settings).build(settings, shape)
     return model
+
+
+def shipped_model(settings: NetworkSettings, model: keras.Model) -> keras.Model:
+    """Return the network that goes to the gateway: the trained one, or its twin made for TFLite.
+
+    Args:
+        settings: What it looks like.
+        model: The trained model.
+    """
+    module = _module(settings)
+    twin: keras.Model = module.shipped(settings, model) if hasattr(module, "shipped") else model
+    return twin
+
+
+def solve_model(settings: NetworkSettings, features: FloatArray, validation: FloatArray) -> keras.Model:
+    """Return the model of an architecture in closed form.
+
+    Args:
+        settings: What it looks like.
+        features: Of the training windows, shape (n_windows, *shape).
+        validation: Of the validation windows, likewise.
+
+    Raises:
+        ChoiceError: If more components are asked for than there are.
+    """
+    model: keras.Model = _module(settings).solve(settings, features, validation)
+    return model
+
+
+def check_network(
+    settings: NetworkSettings, shape: tuple[int, int], features: str, quantization: str
+) -> None:
+    """Refuse before training what could not be trained, converted or run.
+
+    Args:
+        settings: What the network looks like.
+        shape: Shape of one window's features.
+        features: Kind of the features.
+        quantization: Of the graph.
+
+    Raises:
+        ChoiceError: With the reason and what works.
+    """
+    architecture = ARCHITECTURES[settings.architecture]
+    spectrum = features in ("spectrum", "amplitude")
+    if architecture.spectrum and not spectrum:
+        raise ChoiceError(
+            f"{settings.architecture} takes frequency bands; choose --features spectrum or amplitude"
+        )
+    if architecture.time_order and spectrum:
+        raise ChoiceError(
+            f"{settings.architecture} takes samples in the order of time; choose --features raw or minmax"
+        )
+    if settings.architecture == "spectral":
+        _check_bottleneck(settings, shape)
+    if architecture.recurrent and not unrolled(settings, shape[0]):
+        _check_loop(settings, shape[0], quantization)
+
+
+def unrolled(settings: NetworkSettings, steps: int) -> bool:
+    """Return whether a recurrent network is laid out step by step in the graph."""
+    return _layers(settings) * steps <= MAX_UNROLLED_CELLS
+
+
+def _layers(settings: NetworkSettings) -> int:
+    return len(settings.units) * (2 if settings.architecture == "lstm-bottleneck" else 1)
+
+
+def _check_bottleneck(settings: NetworkSettings, shape: tuple[int, int]) -> None:
+    widest = int(_WIDEST_BOTTLENECK * shape[0] * shape[1])
+    if min(settings.units) > widest:
+        raise ChoiceError(
+            f"spectral needs a bottleneck: the smallest of --units must be {widest} or less for "
+            f"{shape[0]} x {shape[1]} bands"
+        )
+
+
+def _check_loop(settings: NetworkSettings, steps: int, quantization: str) -> None:
+    # As a loop an LSTM crashes the int8 converter.
+    if quantization != "int8":
+        return
+    longest = MAX_UNROLLED_CELLS // _layers(settings)
+    raise ChoiceError(
+        f"{settings.architecture} with {_layers(settings)} layers over {steps} steps is too long to unroll, "
+        "and a loop cannot be made int8; choose --quantize float16, float32 or dynamic, or --window "
+        f"{longest} or less"
+    )
+
+
+def _module(settings: NetworkSettings) -> ModuleType:
+    return importlib.import_module(ARCHITECTURES[settings.architecture].module)

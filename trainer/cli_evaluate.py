@@ -1,0 +1,76 @@
+"""``judder-train evaluate``: what a bundle finds in labelled recordings."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import click
+
+from trainer.data_options import (
+    DataChoice,
+    ManyFiles,
+    bundle_argument,
+    data_options,
+    opened,
+    warn_of_learnt,
+)
+from trainer.options import json_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_RULE = re.compile(r"([1-9]\d{0,2})/([1-9]\d{0,2})")
+
+
+def _rule(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, int]:
+    fitting = _RULE.fullmatch(value)
+    if fitting is None or int(fitting[1]) > int(fitting[2]):
+        raise click.BadParameter(f"'{value}': write K/N with K not above N, such as 2/3", ctx, param)
+    return int(fitting[1]), int(fitting[2])
+
+
+beta_option = click.option(
+    "--beta",
+    type=click.FloatRange(min=0, min_open=True, max=100),
+    default=1.0,
+    show_default=True,
+    help="Of F-beta: recall weighs this many times as much as precision.",
+)
+rule_option = click.option(
+    "--rule",
+    callback=_rule,
+    metavar="K/N",
+    default="2/3",
+    show_default=True,
+    help="Windows that raise an alert, as on the gateway.",
+)
+
+
+@click.command(cls=ManyFiles)
+@bundle_argument
+@data_options
+@beta_option
+@rule_option
+@json_option
+def evaluate(bundle: Path, chosen: DataChoice, beta: float, rule: tuple[int, int], as_json: bool) -> None:
+    """Compare the verdicts of BUNDLE with what is known about recordings.
+
+    A window is anomalous if half of its rows or more are, normal if all of them are, and left out otherwise.
+    """
+    from trainer.alerts import AlertRule
+    from trainer.evaluation_text import evaluation_json, evaluation_table
+    from trainer.labels import Label
+    from trainer.metrics import evaluate as evaluate_scores
+    from trainer.scored import score
+
+    if not chosen:
+        raise click.UsageError("no recordings: give --data, --normal or --anomalous")
+    if chosen.data and not chosen.labelled:
+        raise click.UsageError("--data needs --labels or --assume; healthy files can go under --normal")
+    detector, opened_bundle = opened(bundle)
+    loaded = chosen.load(opened_bundle.manifest.axes, Label.IGNORE)
+    warn_of_learnt(loaded, opened_bundle.manifest)
+    scored = score(detector, loaded)
+    evaluation = evaluate_scores(opened_bundle.manifest, scored, beta, AlertRule(*rule))
+    click.echo(evaluation_json(evaluation) if as_json else evaluation_table(evaluation))

@@ -1,0 +1,200 @@
+"""New versions of a bundle that need no training: other lines, or another calibration."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from agent.decode import encode
+from agent.inference.bundle import Bundle, Golden
+from agent.inference.detector import Detector, raw_scores
+from agent.inference.distance import DistancePart, TimeColumns
+from agent.inference.features import centred
+from agent.inference.manifest import Manifest
+from agent.inference.model import TFLiteModel
+from agent.inference.parts import LevelPart
+from agent.inference.scoring import Level
+from trainer.bundle import MODEL, golden_windows, write_bundle
+from trainer.calibration import AnyPart, calibrate_scores
+from trainer.datasets import Source, check_sources
+from trainer.distances import fit_bands, fit_time
+from trainer.errors import DataError, OutputError
+from trainer.evaluation import FalseAlarms, count_false_alarms
+from trainer.fit import Target
+from trainer.folds import FOLDS, FoldedWindows, fold_windows
+from trainer.quiet import diverted_output
+from trainer.scaling import fit_level
+from trainer.scored import ScoredRecording, check_rate, learnt_from
+from trainer.signing import Signer
+from trainer.tuning import LineMethod, replaced, tuned_line
+
+FloatArray = npt.NDArray[np.float32]
+
+MIN_INDEPENDENT = 25
+"""Windows laid end to end that a calibration needs: five a fold."""
+
+
+@dataclass(frozen=True)
+class DerivedReport:
+    """What came out."""
+
+    target: Target
+    source: str
+    """Name and version of the bundle that it was derived from."""
+    manifest: Manifest
+    size_bytes: int
+    signed_by: str | None
+    """Public key in hex; None for an unsigned bundle."""
+    false_alarms: tuple[FalseAlarms, ...] = ()
+    """After a calibration: its windows at warning and alarm, each judged by what the others taught."""
+
+
+def move_lines(
+    bundle: Bundle,
+    scored: Sequence[ScoredRecording],
+    methods: Mapping[str, LineMethod],
+    target: Target,
+    signer: Signer | None,
+) -> DerivedReport:
+    """Write a bundle with other lines.
+
+    Args:
+        bundle: The bundle as it is.
+        scored: Recordings that it has judged; none if the methods are all ``rate``.
+        methods: How the lines are derived, by level, ``warning`` or ``alarm``.
+        target: What to write.
+        signer: Signs the bundle; None for an unsigned one.
+
+    Raises:
+        DataError: See ``trainer.tuning.tuned_line``.
+        OutputError: If the bundle cannot be written.
+    """
+    thresholds = bundle.manifest.thresholds
+    for level in sorted(methods, reverse=True):  # the warning line first: the alarm line is held against it
+        line = tuned_line(methods[level], scored, bundle.manifest)
+        thresholds = replaced(thresholds, level, line, methods[level])
+    # The false alarms that were counted are those of the former lines.
+    kept = {key: value for key, value in bundle.manifest.provenance.items() if key != "false_alarms"}
+    changed = replace(bundle.manifest, thresholds=thresholds, provenance=kept)
+    sources = [recording.source for recording in scored]
+    return _write(bundle, changed, bundle.golden, "threshold", sources, target, signer)
+
+
+def recalibrate(
+    bundle: Bundle, sources: Sequence[Source], target: Target, signer: Signer | None
+) -> DerivedReport:
+    """Write a bundle that takes other recordings as healthy: a new mounting, or another machine of the kind.
+
+    Medians, scales, covariances and tails are fitted anew, across folds; the network, the scale of its
+    features and the lines stay.
+
+    Args:
+        bundle: The bundle as it is.
+        sources: Recordings of the healthy machine.
+        target: What to write.
+        signer: Signs the bundle; None for an unsigned one.
+
+    Raises:
+        DataError: If the recordings do not fit the bundle, are too short, or were learnt from.
+        OutputError: If the bundle cannot be written.
+        WindowError: If a sample or score is not finite.
+    """
+    manifest = bundle.manifest
+    check_sources(sources)
+    for source in sources:
+        check_rate(source, manifest)
+    if known := learnt_from(sources, manifest):
+        raise DataError(
+            f"{known[0]}: the network has learnt from it, so it errs too little there; give others"
+        )
+    folded = fold_windows([source.recording for source in sources], manifest.window)
+    if folded.independent < MIN_INDEPENDENT:
+        needed = MIN_INDEPENDENT * manifest.window.length
+        raise DataError(f"too short: a calibration needs about {needed} samples without a gap; record longer")
+    parts = _refitted(manifest.parts, folded.windows, manifest.axes)
+    calibration = calibrate_scores(parts, _out_of_fold(bundle, folded), folded.independent)
+    levels = [manifest.thresholds.level(score) for score in calibration.scores.tolist()]
+    counted = tuple(
+        count_false_alarms(levels, level, folded.independent) for level in (Level.WARNING, Level.ALARM)
+    )
+    changed = replace(
+        manifest,
+        parts=calibration.parts,
+        combination=calibration.combination,
+        provenance={**manifest.provenance, "false_alarms": encode(counted)},
+    )
+    with diverted_output():
+        detector = Detector(changed, bundle.models)
+    golden = golden_windows(detector, folded.windows, seed=0)
+    report = _write(bundle, changed, golden, "calibrate", sources, target, signer)
+    return replace(report, false_alarms=counted)
+
+
+def _refitted(parts: Sequence[AnyPart], windows: FloatArray, axes: Sequence[str]) -> list[AnyPart]:
+    """Return the parts as these windows teach them, without tails; networks stay."""
+    return [_refit(part, windows, axes) for part in parts]
+
+
+def _refit(part: AnyPart, windows: FloatArray, axes: Sequence[str]) -> AnyPart:
+    if isinstance(part, LevelPart):
+        return replace(fit_level(windows, axes), name=part.name, weight=part.weight)
+    if isinstance(part, DistancePart):
+        fit = fit_time if isinstance(part.columns, TimeColumns) else fit_bands
+        return replace(fit(centred(windows), part.weight), name=part.name)
+    return replace(part, tails=())
+
+
+def _out_of_fold(bundle: Bundle, folded: FoldedWindows) -> list[FloatArray]:
+    """Return each part's raw scores, (n_windows, n_columns), every window judged by the other folds."""
+    manifest = bundle.manifest
+    with diverted_output():
+        models = {name: TFLiteModel(content) for name, content in bundle.models.items()}
+    by_fold: list[list[FloatArray]] = []
+    for fold in range(FOLDS):
+        inside = folded.fold == fold
+        parts = _refitted(manifest.parts, folded.windows[~inside], manifest.axes)
+        by_fold.append(raw_scores(parts, models, folded.windows[inside]))
+    order = np.argsort(np.argsort(folded.fold, kind="stable"), kind="stable")
+    return [np.concatenate(blocks)[order] for blocks in zip(*by_fold, strict=True)]
+
+
+def _write(
+    bundle: Bundle,
+    manifest: Manifest,
+    golden: Golden,
+    step: str,
+    sources: Sequence[Source],
+    target: Target,
+    signer: Signer | None,
+) -> DerivedReport:
+    if set(bundle.models) != {MODEL}:
+        raise OutputError(target.path, f"not written: {bundle.path.name} does not hold one network, {MODEL}")
+    entry = _entry(bundle, step, sources)
+    history = [*manifest.provenance.get("derived", ()), entry]
+    named = replace(
+        manifest,
+        name=target.name,
+        version=target.version,
+        provenance={**manifest.provenance, "derived": history},
+    )
+    written = write_bundle(target.path, named, bundle.models[MODEL], golden, signer)
+    size_bytes = target.path.stat().st_size
+    signed_by = signer.public_key if signer else None
+    return DerivedReport(target, bundle.manifest.title, written, size_bytes, signed_by)
+
+
+def _entry(bundle: Bundle, step: str, sources: Sequence[Source]) -> dict[str, Any]:
+    """Return what the provenance says about one step: from what, how, and with which data."""
+    return {
+        "step": step,
+        "bundle": bundle.manifest.title,
+        "sha256": hashlib.sha256(bundle.path.read_bytes()).hexdigest(),
+        "data": [
+            {"name": one.name, "sha256": one.sha256, "samples": len(one.recording.samples)} for one in sources
+        ],
+    }

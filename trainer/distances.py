@@ -1,0 +1,96 @@
+"""Fitting of the distance parts: healthy centre, spread and covariance of a window's numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.covariance import ledoit_wolf
+
+from agent.inference.distance import BandColumns, DistancePart, TimeColumns
+from agent.inference.features import amplitude_spectrum, mean_square
+
+FloatArray = npt.NDArray[np.float32]
+
+MAX_BANDS = 32
+_MAD_TO_SIGMA = 1.4826
+_CLIP = 8.0
+"""Robust deviations at which a number is clipped before the covariance is taken."""
+_SPREAD_FLOOR = 1e-6
+
+
+def fit_time(windows: FloatArray, weight: float) -> DistancePart:
+    """Fit the part that watches level, crest factor and form factor.
+
+    Args:
+        windows: Centred, of a healthy machine, shape (n_windows, length, n_axes).
+        weight: Of the part.
+    """
+    magnitude = np.abs(windows)
+    rms = np.sqrt(mean_square(windows)).astype(np.float64)
+    safe = np.maximum(rms, np.finfo(np.float64).tiny)
+    peak, mean = magnitude.max(axis=1), magnitude.mean(axis=1)
+    columns = TimeColumns(
+        "time",
+        median_rms_g=_medians(rms),
+        median_log_crest=_medians(np.log(peak / safe)),
+        median_log_form=_medians(np.log(mean / safe)),
+    )
+    numbers = columns.of(windows).astype(np.float64)
+    spread = np.maximum(_mad(numbers), _SPREAD_FLOOR)
+    return _fit("time", weight, columns, numbers, spread)
+
+
+def fit_bands(windows: FloatArray, weight: float) -> DistancePart:
+    """Fit the part that watches the spectrum in bands.
+
+    A band's spread is at least the upper decile of all spreads: that is the noise floor, below which empty
+    bands cannot count.
+
+    Args:
+        windows: Centred, of a healthy machine, shape (n_windows, length, n_axes).
+        weight: Of the part.
+    """
+    power = np.square(amplitude_spectrum(windows)[:, 1:].astype(np.float64))
+    total_g = _medians(np.sqrt(power.sum(axis=1)))
+    columns = BandColumns("bands", min(MAX_BANDS, windows.shape[1] // 2), total_g)
+    numbers = columns.of(windows).astype(np.float64)
+    spreads = _mad(numbers)
+    spread = np.maximum(spreads, max(float(np.quantile(spreads, 0.9)), _SPREAD_FLOOR))
+    return _fit("spectrum", weight, columns, numbers, spread)
+
+
+def _fit(
+    name: str,
+    weight: float,
+    columns: TimeColumns | BandColumns,
+    numbers: npt.NDArray[np.float64],
+    spread: npt.NDArray[np.float64],
+) -> DistancePart:
+    """Return the part with a shrunk covariance (Ledoit and Wolf 2004): few windows do for many numbers."""
+    median = np.median(numbers, axis=0)
+    standard = np.clip((numbers - median) / spread, -_CLIP, _CLIP)
+    location = standard.mean(axis=0)
+    covariance, _ = ledoit_wolf(standard)
+    whitening = np.linalg.inv(np.linalg.cholesky(covariance)) / spread
+    return DistancePart(
+        "distance",
+        name,
+        weight,
+        columns,
+        centre=_tuple(median + location * spread),
+        whitening=tuple(_tuple(row) for row in whitening),
+        scale=_tuple(spread),
+    )
+
+
+def _mad(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    deviation: npt.NDArray[np.float64] = np.abs(numbers - np.median(numbers, axis=0))
+    return _MAD_TO_SIGMA * np.asarray(np.median(deviation, axis=0), np.float64)
+
+
+def _medians(values: npt.NDArray[np.float64]) -> tuple[float, ...]:
+    return _tuple(np.median(values, axis=0))
+
+
+def _tuple(values: npt.NDArray[np.float64]) -> tuple[float, ...]:
+    return tuple(float(f"{value:.6g}") for value in values)

@@ -1,0 +1,259 @@
+"""How well a bundle tells anomalous windows from normal ones, and how soon."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import chi2
+from sklearn import metrics
+
+from agent.inference.manifest import Manifest
+from agent.inference.scoring import Level
+from trainer.alerts import AlertRule, find_alerts
+from trainer.errors import DataError
+from trainer.evaluation import CONFIDENCE, upper_limit
+from trainer.labels import Label, anomalies
+from trainer.scored import ScoredRecording, labelled_scores
+
+BoolArray = npt.NDArray[np.bool_]
+
+_SECONDS_PER_DAY = 86400.0
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Windows by truth and verdict."""
+
+    true_positives: int
+    false_positives: int
+    true_negatives: int
+    false_negatives: int
+
+
+@dataclass(frozen=True)
+class WindowFigures:
+    """Verdicts on single windows; None where a figure needs windows that are not there."""
+
+    confusion: Confusion
+    accuracy: float
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    balanced_f1: float | None
+    """F1 with the precision that equally many normal and anomalous windows would give."""
+    f_beta: float | None
+    kappa: float | None
+    """Cohen's kappa."""
+    false_alarm_rate: float | None
+    false_alarm_limit: float | None
+    """Upper 95 % confidence limit of the rate (Clopper-Pearson) over the independent windows."""
+    false_alarms_per_day: float | None
+    """Windows; at most one a hop."""
+
+
+@dataclass(frozen=True)
+class Detection:
+    """What became of one anomaly."""
+
+    file: str
+    first_row: int
+    last_row: int
+    delay_s: float | None
+    """From its first row to the last sample of the window that raised the alert; None if it was missed."""
+    found: bool
+
+
+@dataclass(frozen=True)
+class EventFigures:
+    """Alerts by the gateway's rule of k in n windows."""
+
+    detections: tuple[Detection, ...]
+    found: int
+    false_alerts: int
+    """Alerts raised by normal windows only."""
+    false_alerts_per_day: float | None
+    """Per day of normal windows; None if the rate is unknown or there is no normal window."""
+    false_alerts_per_day_limit: float | None
+    """Upper 95 % confidence limit (Poisson; Garwood 1936)."""
+
+
+@dataclass(frozen=True)
+class LevelFigures:
+    """All that concerns one level."""
+
+    level: str
+    threshold: float
+    method: str
+    windows: WindowFigures
+    events: EventFigures
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A bundle on labelled recordings."""
+
+    bundle: str
+    """Name and version."""
+    files: tuple[str, ...]
+    normal_windows: int
+    anomalous_windows: int
+    ignored_windows: int
+    """Neither one nor the other."""
+    beta: float
+    """Of ``f_beta``: how many times recall weighs as much as precision."""
+    rule: AlertRule
+    roc_auc: float | None
+    pr_auc: float | None
+    """Average precision."""
+    warning: LevelFigures
+    alarm: LevelFigures
+
+
+def evaluate(
+    manifest: Manifest, scored: Sequence[ScoredRecording], beta: float, rule: AlertRule
+) -> Evaluation:
+    """Return all figures.
+
+    Args:
+        manifest: Of the bundle that scored.
+        scored: The labelled recordings.
+        beta: Of F-beta.
+        rule: Of the alerts.
+
+    Raises:
+        DataError: If no window is labelled.
+    """
+    scores, truth = labelled_scores(scored)
+    if len(scores) == 0:
+        raise DataError("no window is labelled normal or anomalous; give --labels, --normal or --anomalous")
+    both = bool(truth.any() and not truth.all())
+    warning, alarm = (
+        _level_figures(manifest, scored, level, beta, rule) for level in (Level.WARNING, Level.ALARM)
+    )
+    return Evaluation(
+        manifest.title,
+        tuple(recording.source.name for recording in scored),
+        int((~truth).sum()),
+        int(truth.sum()),
+        sum(len(recording.scores) for recording in scored) - len(scores),
+        beta,
+        rule,
+        float(metrics.roc_auc_score(truth, scores)) if both else None,
+        float(metrics.average_precision_score(truth, scores)) if both else None,
+        warning,
+        alarm,
+    )
+
+
+def window_figures(truth: BoolArray, found: BoolArray, beta: float, manifest: Manifest) -> WindowFigures:
+    """Return the figures of single windows.
+
+    Args:
+        truth: Whether each window is anomalous, shape (n_windows,), one or more.
+        found: Whether it was judged so, likewise.
+        beta: Of F-beta.
+        manifest: Of the bundle that scored; overlapping windows are not independent.
+    """
+    table = metrics.confusion_matrix(truth, found, labels=[False, True])
+    (true_negatives, false_positives), (false_negatives, true_positives) = table.tolist()
+    normal, anomalous = true_negatives + false_positives, false_negatives + true_positives
+    rate = false_positives / normal if normal else None
+    recall = true_positives / anomalous if anomalous else None
+    window = manifest.window
+    independent = max(normal * window.hop // window.length, 1)
+    flagged = true_positives + false_positives
+    return WindowFigures(
+        Confusion(true_positives, false_positives, true_negatives, false_negatives),
+        float(metrics.accuracy_score(truth, found)),
+        true_positives / flagged if flagged and anomalous else None,
+        recall,
+        float(metrics.f1_score(truth, found, zero_division=0.0)) if anomalous else None,
+        _balanced_f1(recall, rate),
+        float(metrics.fbeta_score(truth, found, beta=beta, zero_division=0.0)) if anomalous else None,
+        float(metrics.cohen_kappa_score(truth, found)) if normal and anomalous else None,
+        rate,
+        None if rate is None else upper_limit(rate * independent, independent),
+        None
+        if rate is None or not manifest.rate_hz
+        else rate * _SECONDS_PER_DAY * manifest.rate_hz / window.hop,
+    )
+
+
+def event_figures(
+    scored: Sequence[ScoredRecording], manifest: Manifest, line: float, rule: AlertRule
+) -> EventFigures:
+    """Return what the alerts that reach a line find, and what they find that is not there.
+
+    Args:
+        scored: The labelled recordings.
+        manifest: Of the bundle that scored.
+        line: The level's threshold.
+        rule: Of the alerts.
+    """
+    detections: list[Detection] = []
+    false_alerts = 0
+    quiet_below = rule.quiet_below(manifest.thresholds.warning.score)
+    for recording in scored:
+        alerts = find_alerts(recording.scores, line, quiet_below, rule)
+        active = np.zeros(len(recording.scores), bool)
+        for alert in alerts:
+            active[alert.raised : alert.cleared] = True
+            support = recording.labels[max(alert.raised - rule.n + 1, 0) : alert.raised + 1]
+            false_alerts += bool((support == Label.NORMAL).all())
+        detections.extend(_detections(recording, active, manifest.window.length))
+    found = sum(detection.found for detection in detections)
+    days = _normal_days(scored, manifest)
+    per_day, limit = (false_alerts / days, _poisson_limit(false_alerts) / days) if days else (None, None)
+    return EventFigures(tuple(detections), found, false_alerts, per_day, limit)
+
+
+def _level_figures(
+    manifest: Manifest, scored: Sequence[ScoredRecording], level: Level, beta: float, rule: AlertRule
+) -> LevelFigures:
+    threshold = manifest.thresholds.alarm if level is Level.ALARM else manifest.thresholds.warning
+    scores, truth = labelled_scores(scored)
+    return LevelFigures(
+        str(level),
+        threshold.score,
+        threshold.method,
+        window_figures(truth, scores >= threshold.score, beta, manifest),
+        event_figures(scored, manifest, threshold.score, rule),
+    )
+
+
+def _balanced_f1(recall: float | None, false_alarm_rate: float | None) -> float | None:
+    if recall is None or false_alarm_rate is None:
+        return None
+    # Precision is recall / (recall + rate), so 2 precision recall / (precision + recall) is
+    return 2.0 * recall / (1.0 + recall + false_alarm_rate)
+
+
+def _detections(recording: ScoredRecording, active: BoolArray, length: int) -> list[Detection]:
+    """Return each anomaly with the first window of an alert that overlaps it."""
+    ends = recording.starts + length - 1
+    rate_hz = recording.source.recording.rate_hz
+    detections = []
+    for first, last in anomalies(recording.rows):
+        overlapping = np.flatnonzero(active & (ends >= first) & (recording.starts <= last))
+        found = len(overlapping) > 0
+        delay_s = float(ends[overlapping[0]] - first) / rate_hz if found and rate_hz else None
+        detections.append(Detection(recording.source.name, first, last, delay_s, found))
+    return detections
+
+
+def _normal_days(scored: Sequence[ScoredRecording], manifest: Manifest) -> float:
+    if not manifest.rate_hz:
+        return 0.0
+    windows = sum(int((recording.labels == Label.NORMAL).sum()) for recording in scored)
+    return windows * manifest.window.hop / manifest.rate_hz / _SECONDS_PER_DAY
+
+
+def _poisson_limit(events: int) -> float:
+    """Return the upper confidence limit of a Poisson mean.
+
+    Garwood, "Fiducial limits for the Poisson distribution", Biometrika 28 (1936), one-sided.
+    """
+    return float(chi2.ppf(CONFIDENCE, 2 * (events + 1)) / 2)

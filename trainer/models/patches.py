@@ -1,0 +1,150 @@
+"""The waveform network: a convolutional autoencoder of short patches, several folds trained at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from agent.inference.features import PatchFeatures
+
+if TYPE_CHECKING:
+    import keras
+
+FloatArray = npt.NDArray[np.float32]
+
+UNITS = 128
+BATCH = 256
+LEARNING_RATE = 0.003
+WARM_UP_STEPS = 50
+REPORTS = 100
+"""How often the progress is told."""
+MAX_PATCHES = 20_000
+PATCH_STEP = 2
+_PATCH = 32
+_STRIDES_PER_PATCH = 8
+
+
+def patch_features(scale_g: tuple[float, ...], length: int) -> PatchFeatures:
+    """Return the features: patches of 32 samples, or half a window if that is less, at an eighth of it."""
+    patch = min(_PATCH, length // 2)
+    return PatchFeatures("patches", scale_g, patch, max(patch // _STRIDES_PER_PATCH, 1))
+
+
+def layer_sizes(patch: int, n_axes: int) -> list[int]:
+    """Return the widths: input, encoder, bottleneck of n_axes + 3, decoder, output."""
+    return [patch * n_axes, UNITS, n_axes + 3, UNITS, patch * n_axes]
+
+
+def choose_patches(features: FloatArray, patch: int) -> FloatArray:
+    """Return at most ``MAX_PATCHES`` patches, evenly taken, shape (n_patches, patch x n_axes).
+
+    Args:
+        features: Scaled windows, shape (n_windows, length, n_axes).
+        patch: Samples per patch.
+    """
+    view = np.lib.stride_tricks.sliding_window_view(features, patch, axis=1)[:, ::PATCH_STEP]
+    n_windows, per_window, n_axes, _ = view.shape
+    total = n_windows * per_window
+    chosen = np.unique(np.linspace(0, total - 1, min(total, MAX_PATCHES)).astype(int))
+    patches = view[chosen // per_window, chosen % per_window]
+    return np.ascontiguousarray(patches.transpose(0, 2, 1)).reshape(len(chosen), patch * n_axes)
+
+
+def train_folds(
+    chosen: Sequence[FloatArray],
+    features: PatchFeatures,
+    steps: int,
+    seed: int,
+    on_report: Callable[[float], None],
+) -> tuple[list[list[FloatArray]], float]:
+    """Train one network per set of patches, all in the same steps.
+
+    Args:
+        chosen: For each network its patches, shape (n_patches, patch x n_axes).
+        features: Patch length and axes.
+        steps: At least ``REPORTS``.
+        seed: Of weights and batches.
+        on_report: Called with the mean loss, ``REPORTS`` times.
+
+    Returns:
+        For each network kernel and bias of each layer, shapes (in, out) and (out,); and the final loss.
+    """
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    random = np.random.default_rng(seed)
+    sizes = layer_sizes(features.patch, len(features.scale_g))
+    model = _folded_model(len(chosen), sizes, random)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, max(steps - WARM_UP_STEPS, 1), warmup_target=LEARNING_RATE, warmup_steps=WARM_UP_STEPS
+    )
+    model.compile(keras.optimizers.Adam(schedule), "mse", jit_compile=False)
+    loss = math.inf
+    for step in range(steps):
+        if step % (steps // REPORTS) == 0:
+            model.reset_metrics()
+        batch = np.stack([part[random.integers(0, len(part), BATCH)] for part in chosen], axis=1)
+        loss = float(model.train_on_batch(batch, batch))
+        if (step + 1) % (steps // REPORTS) == 0:
+            on_report(loss)
+    weights = [np.asarray(weight) for weight in model.get_weights()]
+    return [[weight[fold] for weight in weights] for fold in range(len(chosen))], loss
+
+
+def _folded_model(folds: int, sizes: Sequence[int], random: np.random.Generator) -> keras.Model:
+    """Return the networks side by side, as one; for each fold its own weights (Glorot and Bengio 2010)."""
+    import keras
+
+    layer = first = keras.Input((folds, sizes[0]))
+    weights: list[FloatArray] = []
+    for index, (fan_in, fan_out) in enumerate(pairwise(sizes)):
+        layer = keras.layers.EinsumDense(
+            "bfi,fio->bfo", (folds, fan_out), bias_axes="fo", activation=_activation(index)
+        )(layer)
+        limit = math.sqrt(6.0 / (fan_in + fan_out))
+        weights.append(random.uniform(-limit, limit, (folds, fan_in, fan_out)).astype(np.float32))
+        weights.append(np.zeros((folds, fan_out), np.float32))
+    model = keras.Model(first, layer)
+    model.set_weights(weights)
+    return model
+
+
+def _activation(index: int) -> str | None:
+    """Return the activation of a layer: bottleneck and output are linear."""
+    return "relu" if index % 2 == 0 else None
+
+
+def convolutional(weights: Sequence[FloatArray], features: PatchFeatures, length: int) -> keras.Model:
+    """Return the network that runs over a whole window with the weights of one fold.
+
+    Args:
+        weights: Kernel and bias of each layer, as ``train_folds`` gives them.
+        features: Patch and stride.
+        length: Samples per window.
+    """
+    import keras
+
+    n_axes = len(features.scale_g)
+    sizes = layer_sizes(features.patch, n_axes)[1:]
+    # Names of its own: Keras would count on, and the same weights would give another file.
+    layer = first = keras.Input((length, n_axes), name="window")
+    for index, units in enumerate(sizes):
+        layer = keras.layers.Conv1D(
+            units,
+            features.patch if index == 0 else 1,
+            name=f"layer{index}",
+            strides=features.stride if index == 0 else 1,
+            activation=_activation(index),
+        )(layer)
+    model = keras.Model(first, layer, name="waveform")
+    kernels = [
+        weight.reshape(features.patch, n_axes, -1) if index == 0 else weight
+        for index, weight in enumerate(weights)
+    ]
+    model.set_weights([kernel[np.newaxis] if kernel.ndim == 2 else kernel for kernel in kernels])
+    return model

@@ -1,0 +1,94 @@
+"""Recordings judged by a finished bundle, window by window, exactly as the gateway would."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from agent.inference.detector import Detector, judge_recording
+from agent.inference.manifest import Manifest
+from trainer.datasets import Source
+from trainer.errors import DataError
+from trainer.labels import Label, LabelArray, LabelledSource, window_labels
+
+ScoreArray = npt.NDArray[np.float64]
+
+_RATE_TOLERANCE = 0.05
+
+
+@dataclass(frozen=True)
+class ScoredRecording:
+    """The windows of one recording."""
+
+    source: Source
+    rows: LabelArray
+    """Label of each row, shape (n_samples,)."""
+    starts: npt.NDArray[np.int64]
+    """First row of each window, shape (n_windows,)."""
+    scores: ScoreArray
+    """Calibrated score of each window, shape (n_windows,)."""
+    labels: LabelArray
+    """Label of each window, shape (n_windows,)."""
+    parts: tuple[str, ...]
+    """The part that speaks loudest in each window."""
+
+
+def score(detector: Detector, labelled: Sequence[LabelledSource]) -> list[ScoredRecording]:
+    """Judge every window of labelled recordings.
+
+    Raises:
+        DataError: If a recording's rate is not the bundle's, or no recording holds a window.
+        WindowError: If a score is not finite.
+    """
+    for recording in labelled:
+        check_rate(recording.source, detector.manifest)
+    scored = [_scored(detector, recording) for recording in labelled]
+    if not any(len(recording.starts) for recording in scored):
+        length = detector.manifest.window.length
+        raise DataError(f"no recording holds a window of {length} samples without a gap; record longer")
+    return scored
+
+
+def labelled_scores(scored: Sequence[ScoredRecording]) -> tuple[ScoreArray, npt.NDArray[np.bool_]]:
+    """Return the score, and whether anomalous, of each window that is known to be so or not; (n_windows,)."""
+    scores = np.concatenate([recording.scores for recording in scored])
+    labels = np.concatenate([recording.labels for recording in scored])
+    known = labels != Label.IGNORE
+    return scores[known], labels[known] == Label.ANOMALY
+
+
+def check_rate(source: Source, manifest: Manifest) -> None:
+    """Refuse a recording whose rate is not the bundle's, within 5 %.
+
+    Raises:
+        DataError: If it is not.
+    """
+    rate_hz, expected_hz = source.recording.rate_hz, manifest.rate_hz
+    if rate_hz and expected_hz and abs(rate_hz - expected_hz) > _RATE_TOLERANCE * expected_hz:
+        raise DataError(
+            f"{source.name}: sampled at {rate_hz:g} Hz, the model was trained at {expected_hz:g} Hz; "
+            "resample it, or state its true rate with --rate"
+        )
+
+
+def learnt_from(sources: Sequence[Source], manifest: Manifest) -> list[str]:
+    """Return the names of the recordings that the network has learnt from; it errs less there."""
+    known = {record["sha256"] for record in manifest.provenance.get("data", ())}
+    return [source.name for source in sources if source.sha256 in known]
+
+
+def _scored(detector: Detector, labelled: LabelledSource) -> ScoredRecording:
+    recording = labelled.source.recording
+    segments = [(segment.start, segment.end) for segment in recording.segments]
+    starts, verdicts = judge_recording(detector, recording.samples, segments)
+    return ScoredRecording(
+        labelled.source,
+        labelled.rows,
+        starts,
+        np.array([verdict.score for verdict in verdicts], np.float64),
+        window_labels(labelled.rows, starts, detector.manifest.window.length),
+        tuple(verdict.part for verdict in verdicts),
+    )
