@@ -5,7 +5,7 @@ GATEWAY := .venv-gateway
 VENV := .venv
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo demo-model test lint format types bench torture lock clean mosquitto
+.PHONY: help demo demo-model test lint format types bench torture lock clean mosquitto referees
 
 help:
 	@echo "make demo        watch a simulated machine fail (gateway install, no TensorFlow)"
@@ -22,7 +22,7 @@ demo: $(GATEWAY)/.ready mosquitto
 demo-model: $(VENV)/.ready
 	$(VENV)/bin/judder-train demo-model --out agent/demo/demo-1.judder
 
-test: lint types mosquitto
+test: lint types referees
 	$(VENV)/bin/pytest
 
 lint: $(VENV)/.ready
@@ -65,9 +65,21 @@ $(VENV)/.ready: requirements/dev.lock pyproject.toml
 	$(VENV)/bin/python $(PIP) --no-deps --editable .
 	touch $@
 
-# A real broker (and openssl for its certificates), for the tests and the demo: installed if it is missing and we may; the demo runs without, too.
+# A real broker, for the demo and the tests: installed if it is missing and we may; the demo runs without, too.
 mosquitto:
-	@PATH="$$PATH:/usr/sbin"; { command -v mosquitto && command -v openssl; } >/dev/null || \
-		{ sudo=; [ "$$(id -u)" = 0 ] || sudo="sudo -n"; \
-		$$sudo apt-get update -qq && $$sudo apt-get install -y -qq mosquitto openssl >/dev/null; } || \
-		echo "mosquitto is missing and could not be installed: apt-get install mosquitto"
+	@$(call install,mosquitto,mosquitto)
+
+# What else the tests hold judder against: certificates, systemd's own verdict on the unit, Prometheus' on the metrics.
+referees: mosquitto
+	@$(call install,openssl,openssl)
+	@$(call install,systemd-analyze,systemd)
+	@$(call install,promtool,prometheus)
+
+# $(call install,COMMAND,PACKAGE)
+define install
+PATH="$$PATH:/usr/sbin"; command -v $(1) >/dev/null || { \
+	sudo=; [ "$$(id -u)" = 0 ] || sudo="sudo -n"; \
+	$$sudo apt-get update -qq && \
+	DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $(2) >/dev/null; } || \
+	echo "$(1) is missing and could not be installed: apt-get install $(2)"
+endef

@@ -23,6 +23,10 @@ class ConfigError(AgentError, ValueError):
         self.path = path
         self.problems = tuple(problems)
 
+    def at(self, path: Path) -> ConfigError:
+        """Return the same problems as those of a file, if it was not known where they stand."""
+        return self if self.path is not None else ConfigError(path, list(self.problems))
+
 
 class BundleError(AgentError, ValueError):
     """A model bundle is damaged, not trusted, from another version, or fails its golden windows.

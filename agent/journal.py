@@ -65,6 +65,7 @@ class JournalHandler(logging.Handler):
         super().__init__()
         self._path = str(path)
         self._fallback = fallback
+        self.setFormatter(logging.Formatter("%(message)s"))  # the rest stands in fields
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
 
     def emit(self, record: logging.LogRecord) -> None:

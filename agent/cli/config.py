@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agent.cli.options import config_option, json_option
+from agent.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +31,10 @@ def check(file: Path) -> None:
     from agent.config import load_config
 
     loaded = load_config(file)
-    assembly.check(loaded)
+    try:
+        assembly.check(loaded)
+    except ConfigError as error:
+        raise error.at(file) from error
     sensors = ", ".join(f"{name} ({sensor.chip} on {sensor.bus})" for name, sensor in loaded.sensors.items())
     click.echo(f"{file}: good. Sensors: {sensors}.")
 

@@ -161,4 +161,4 @@ def score_from_rate(rate: float) -> float:
 
 def rate_from_score(score: float) -> float:
     """Return the tail probability of a calibrated score."""
-    return _GAUSS.cdf(-score)
+    return 0.5 * math.erfc(score / math.sqrt(2.0))

@@ -148,7 +148,7 @@ def test_config_check(config: Path) -> None:
     [
         (
             ("rate_hz = 800", "rate_hz = 400"),
-            "sensors.press.rate_hz = 400: easy-1.judder was trained at 800 Hz",
+            "judder.toml: sensors.press.rate_hz = 400: easy-1.judder was trained at 800 Hz",
         ),
         (("rate_hz = 800", "rate_hz = 801"), "801"),
         (('kind = "rotor"', 'kind = "motor"'), "rotor"),

@@ -61,6 +61,14 @@ def test_priorities_are_syslogs(
     assert f"PRIORITY={priority}\n".encode() in journal.recv(65536)
 
 
+def test_the_text_is_the_message_alone(tmp_path: Path) -> None:
+    handler = JournalHandler(tmp_path / "journal")
+    handler.close()
+    assert (
+        handler.formatter is not None
+    )  # without one logging.basicConfig sets level and name before the text
+
+
 def test_message_ids_are_ids_and_differ() -> None:
     assert len({UUID(entry.value) for entry in Entry}) == len(Entry)
 

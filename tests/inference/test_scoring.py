@@ -32,6 +32,11 @@ def test_scores_are_those_of_the_normal_table(rate: float, score: float) -> None
     assert rate_from_score(score) == pytest.approx(rate, rel=1e-3)
 
 
+def test_the_rate_of_a_high_score_is_not_rounded_to_nothing() -> None:
+    # Q(10) = 7.619853e-24 (Abramowitz and Stegun, table 26.2).
+    assert rate_from_score(10.0) == pytest.approx(7.619853e-24, rel=1e-6)
+
+
 @pytest.mark.parametrize("rate", [0.0, 1.0, -0.1, 2.0])
 def test_a_rate_outside_zero_and_one_is_refused(rate: float) -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
