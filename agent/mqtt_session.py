@@ -194,7 +194,7 @@ class Session:
                 self._changed.wait_for(lambda: self._network_thread is not None, GOODBYE_TIMEOUT_S)
             if self._network_thread is not None:
                 self._network_thread.join(GOODBYE_TIMEOUT_S)
-        # The callbacks refer to this session: without them nothing is left in a cycle with open sockets.
+        # The callbacks refer to their session: without them nothing is left in a cycle with open sockets.
         client = self._client
         client.on_connect = client.on_publish = client.on_disconnect = None
         client.on_subscribe = client.on_message = None

@@ -95,7 +95,9 @@ def test_install_and_remove(tmp_path: Path) -> None:
     assert installed.remove() == []
 
 
-@pytest.mark.parametrize("hidden", ["/home/ada/.venv/bin/judder", "/root/judder/bin/judder"])
+@pytest.mark.parametrize(
+    "hidden", ["/home/ada/.venv/bin/judder", str(Path("/root", "judder", "bin", "judder"))]
+)
 def test_a_judder_that_the_unit_cannot_see_is_refused(tmp_path: Path, hidden: str) -> None:
     with pytest.raises(ServiceError, match="the service cannot see what lies in /"):
         Service(tmp_path, Path(hidden)).install()
