@@ -164,6 +164,7 @@ main.add_command(report_command)
 @version_option
 @sign_option
 @json_option
+# Long because click hands over one argument an option; the work is in ``trainer.fit`` and ``recipe``.
 @click.pass_context
 def fit(
     ctx: click.Context,
@@ -191,7 +192,7 @@ def fit(
     key_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Learn from DATA, recordings (CSV or NPZ) of a healthy machine, and write a bundle."""
+    """Learn from DATA, recordings (CSV, NPZ or WAV) of a healthy machine, and write a bundle."""
     from trainer.datasets import load_source
     from trainer.fit import fit as fit_bundle
     from trainer.models.patches import REPORTS

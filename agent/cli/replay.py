@@ -45,7 +45,7 @@ class Episode:
 def replay(
     file: Path, bundle: Path, out: Path | None, columns: str | None, rate_hz: float | None, as_json: bool
 ) -> None:
-    """Score the recording FILE (CSV or NPZ) with a model bundle.
+    """Score the recording FILE (CSV, NPZ or WAV) with a model bundle.
 
     Without --columns the channels that have the names of the model's axes are taken.
     """
