@@ -22,7 +22,7 @@ FloatArray = npt.NDArray[np.float32]
 Loss = Literal["mse", "mae"]
 
 EpochCallback = Callable[[float], None]
-"""Called after each epoch with the validation loss."""
+"""Called after each epoch with the validation loss; with the training loss where nothing is held out."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class TrainingSettings:
     epochs: int = 200
     """At most."""
     patience: int = 10
-    """Epochs without a better validation loss after which training stops; the best weights are kept."""
+    """Epochs without a better validation loss after which training stops; the best weights are kept. Without
+    validation windows all epochs are run, and the last weights are kept."""
     batch_size: int = 64
     learning_rate: float = 1e-3
     """Of Adam (Kingma and Ba 2015)."""
@@ -43,32 +44,54 @@ class TrainingSettings:
 
 
 @dataclass(frozen=True)
+class History:
+    """The learning curves: a loss for each epoch."""
+
+    loss: tuple[float, ...] = ()
+    """On the training windows, while the epoch learnt from them; with dropout and sampling."""
+    validation_loss: tuple[float, ...] = ()
+    """On the validation windows after each epoch; empty if there are none."""
+
+    @property
+    def told(self) -> tuple[float, ...]:
+        """The losses that the best epoch is chosen by."""
+        return self.validation_loss or self.loss
+
+    def then(self, loss: float, validation_loss: float | None) -> History:
+        """Return the curves with one more epoch."""
+        later = () if validation_loss is None else (validation_loss,)
+        return History((*self.loss, loss), (*self.validation_loss, *later))
+
+
+@dataclass(frozen=True)
 class Trained:
     """A trained network."""
 
     model: keras.Model
     """The Keras model to convert, with the weights of the best epoch."""
     parameters: int
-    epochs: int
-    """Epochs run."""
     best_epoch: int
-    loss: float
-    """Error of reconstruction, with the divergence of a vae, on the training windows over the best epoch."""
-    validation_loss: float
-    """On the validation windows, after it; without dropout and sampling."""
+    history: History
 
+    @property
+    def epochs(self) -> int:
+        """Epochs run."""
+        return len(self.history.loss)
 
-@dataclass(frozen=True)
-class _Snapshot:
-    epoch: int
-    loss: float
-    validation_loss: float
-    weights: list[FloatArray]
+    @property
+    def loss(self) -> float:
+        """Error of reconstruction, and divergence of a vae, on the training windows over the best epoch."""
+        return self.history.loss[self.best_epoch - 1]
+
+    @property
+    def validation_loss(self) -> float:
+        """On the validation windows, without dropout and sampling; the training loss if there are none."""
+        return self.history.told[self.best_epoch - 1]
 
 
 def train(
     features: FloatArray,
-    validation: FloatArray,
+    validation: FloatArray | None,
     network: NetworkSettings,
     settings: TrainingSettings,
     on_epoch: EpochCallback,
@@ -77,7 +100,8 @@ def train(
 
     Args:
         features: Of the training windows, shape (n_windows, *shape).
-        validation: Of the validation windows, likewise.
+        validation: Of the validation windows, likewise; None to run exactly ``settings.epochs`` epochs and
+            keep the last weights.
         network: What it looks like.
         settings: How it is trained.
         on_epoch: Told of the progress.
@@ -94,24 +118,23 @@ def train(
     if ARCHITECTURES[network.architecture].closed_form:
         return _solved(features, validation, network, settings, on_epoch)
     model = build_model(network, (features.shape[1], features.shape[2]))
-    best, epochs = _run(model, features, validation, settings, on_epoch)
-    model.set_weights(best.weights)
-    shipped = shipped_model(network, model)
-    return Trained(shipped, _parameters(model), epochs, best.epoch, best.loss, best.validation_loss)
+    best_epoch, history = _run(model, features, validation, settings, on_epoch)
+    return Trained(shipped_model(network, model), _parameters(model), best_epoch, history)
 
 
 def _solved(
     features: FloatArray,
-    validation: FloatArray,
+    validation: FloatArray | None,
     network: NetworkSettings,
     settings: TrainingSettings,
     on_epoch: EpochCallback,
 ) -> Trained:
     model = solve_model(network, features, validation)
     _, check = _epoch_functions(model, settings)
-    loss, validation_loss = _finite(check(features)), _finite(check(validation))
-    on_epoch(validation_loss)
-    return Trained(model, _parameters(model), 1, 1, loss, validation_loss)
+    checked = None if validation is None else _finite(check(validation))
+    history = History().then(_finite(check(features)), checked)
+    on_epoch(history.told[-1])
+    return Trained(model, _parameters(model), 1, history)
 
 
 def _parameters(model: keras.Model) -> int:
@@ -121,23 +144,28 @@ def _parameters(model: keras.Model) -> int:
 def _run(
     model: keras.Model,
     features: FloatArray,
-    validation: FloatArray,
+    validation: FloatArray | None,
     settings: TrainingSettings,
     on_epoch: EpochCallback,
-) -> tuple[_Snapshot, int]:
+) -> tuple[int, History]:
+    """Train the model, leave the best weights in it, and return the best epoch and the curves."""
     learn, check = _epoch_functions(model, settings)
     shuffler = np.random.default_rng(settings.seed)
-    best: _Snapshot | None = None
+    history = History()
+    best_epoch, best_weights = 0, model.get_weights()
     for epoch in range(1, settings.epochs + 1):
         loss = _finite(learn(features[shuffler.permutation(len(features))]))
-        validation_loss = _finite(check(validation))
-        on_epoch(validation_loss)
-        if best is None or validation_loss < best.validation_loss:
-            best = _Snapshot(epoch, loss, validation_loss, model.get_weights())
-        elif epoch - best.epoch >= settings.patience:
+        history = history.then(loss, None if validation is None else _finite(check(validation)))
+        on_epoch(history.told[-1])
+        if validation is None:
+            best_epoch = epoch
+        elif history.told[-1] < min(history.told[:-1], default=math.inf):
+            best_epoch, best_weights = epoch, model.get_weights()
+        elif epoch - best_epoch >= settings.patience:
             break
-    assert best is not None
-    return best, epoch
+    if validation is not None:
+        model.set_weights(best_weights)
+    return best_epoch, history
 
 
 def _epoch_functions(

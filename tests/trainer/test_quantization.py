@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from agent.inference.model import TFLiteModel
-from trainer.errors import ConversionError, TrainingError
+from trainer.errors import ConversionError
 from trainer.models import NetworkSettings, build_model
 from trainer.quantization import QUANTIZATIONS, Quantization, check_graph, convert
 from trainer.quiet import load_tensorflow
@@ -95,21 +95,3 @@ def test_what_the_converter_cannot_do_is_one_line(features: np.ndarray) -> None:
         convert(keras.Model(inputs, exotic), "float32", features)
     assert str(caught.value).startswith("the converter cannot make the model float32: ")
     assert "\n" not in str(caught.value)
-
-
-def test_training_stops_when_it_no_longer_gets_better(features: np.ndarray) -> None:
-    losses: list[float] = []
-    settings = TrainingSettings(epochs=400, patience=3, learning_rate=0.03)
-    trained = train(features[:160], features[160:], NetworkSettings(units=(4,)), settings, losses.append)
-    assert len(losses) == trained.epochs == trained.best_epoch + 3
-    assert trained.validation_loss == min(losses)
-    # 32 inputs: 32 x 4 + 4 and 4 x 32 + 32
-    assert trained.parameters == 292
-    restored = np.mean((np.asarray(trained.model(features[160:])) - features[160:]) ** 2)
-    assert restored == pytest.approx(trained.validation_loss, rel=1e-4)
-
-
-def test_a_loss_that_is_not_finite_ends_the_training(features: np.ndarray) -> None:
-    settings = TrainingSettings(epochs=50, learning_rate=1e30)
-    with pytest.raises(TrainingError, match=r"diverges.*lower --learning-rate"):
-        train(features[:160], features[160:], NetworkSettings(units=(4,)), settings, lambda loss: None)

@@ -112,13 +112,15 @@ def shipped_model(settings: NetworkSettings, model: keras.Model) -> keras.Model:
     return twin
 
 
-def solve_model(settings: NetworkSettings, features: FloatArray, validation: FloatArray) -> keras.Model:
+def solve_model(
+    settings: NetworkSettings, features: FloatArray, validation: FloatArray | None
+) -> keras.Model:
     """Return the model of an architecture in closed form.
 
     Args:
         settings: What it looks like.
-        features: Of the training windows, shape (n_windows, *shape).
-        validation: Of the validation windows, likewise.
+        features: Of the training windows, in the order of time, shape (n_windows, *shape).
+        validation: Of the validation windows, likewise; None if there are none.
 
     Raises:
         ChoiceError: If more components are asked for than there are.
