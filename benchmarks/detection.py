@@ -1,7 +1,7 @@
 """What judder finds on public recordings of real machines, trained on their healthy part.
 
 First alerts: models as the commands make them, replayed with the gateway's alarm rule. Then windows: the
-default recipe beside simple detectors, all with thresholds from healthy windows only.
+default detector beside simple detectors, all with thresholds from healthy windows only.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from firmware_bridge.recording import Recording, load_recording
 from trainer.datasets import load_source, simulated_source
 from trainer.evaluation import upper_limit
 from trainer.fit import Target, fit
-from trainer.recipe import fit_recipe
-from trainer.settings import RECIPE, FitSettings
+from trainer.models import NetworkSettings
+from trainer.settings import FitSettings
 
 FloatArray = npt.NDArray[np.float32]
 Scores = npt.NDArray[np.float64]
@@ -46,8 +46,6 @@ class Case:
     columns: tuple[str, ...] | None
     rate_hz: float | None
     settings: FitSettings
-    recipe: bool = False
-    """By the default recipe; else a dense autoencoder."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ CASES = (
         "robot_arm/verify_20170202_2243.csv",
         LINEAR[:1],
         None,
-        FitSettings(window_length=25),
+        FitSettings(window_length=25, network=NetworkSettings()),
     ),
     Case(
         "robot arm, three axes, window 25",
@@ -75,18 +73,24 @@ CASES = (
         "robot_arm/verify_20170202_2243.csv",
         LINEAR,
         None,
-        FitSettings(window_length=25),
+        FitSettings(window_length=25, network=NetworkSettings()),
     ),
     Case(
-        f"robot arm, three axes, {RECIPE}",
+        "robot arm, three axes, default",
         "robot_arm/normal_20170202_2229.csv",
         "robot_arm/verify_20170202_2243.csv",
         LINEAR,
         None,
         FitSettings(),
-        recipe=True,
     ),
-    Case("Lorenz", "lorenz/healthy.csv", "lorenz/broken.csv", None, 100.0, FitSettings()),
+    Case(
+        "Lorenz",
+        "lorenz/healthy.csv",
+        "lorenz/broken.csv",
+        None,
+        100.0,
+        FitSettings(network=NetworkSettings()),
+    ),
 )
 
 
@@ -125,8 +129,7 @@ def run(case: Case) -> None:
     source = load_source(DATA / case.healthy, case.columns, case.rate_hz)
     with tempfile.TemporaryDirectory() as folder:
         target = Target(Path(folder) / "case-1.judder", "case", "1")
-        fitted = fit_recipe if case.recipe else fit
-        report = fitted([source], case.settings, target, None, lambda loss: None)
+        report = fit([source], case.settings, target, None, lambda doing, share: None)
         detector, _ = open_detector(target.path)
     manifest = report.manifest
     tried = load_recording(DATA / case.tried, columns=case.columns, rate_hz=case.rate_hz)
@@ -159,20 +162,20 @@ def _meet(event: Event, stretch: tuple[int, int]) -> bool:
 
 
 def compare(machine: RecordingSet) -> None:
-    """Fit the recipe and the baselines to one machine and print a row for each."""
+    """Fit the default detector and the baselines to one machine and print a row for each."""
     print(f"{machine.name}")
     print(f"  {'detector':<20} {'ROC AUC':>8} {'recall':>7} {'worst':>6}  false alarms (95 % limit)")
     with tempfile.TemporaryDirectory() as folder:
         target = Target(Path(folder) / "case-1.judder", "case", "1")
         sources = [simulated_source(str(recording.path), recording) for recording in machine.healthy]
-        fit_recipe(sources, FitSettings(), target, None, lambda loss: None)
+        fit(sources, FitSettings(), target, None, lambda doing, share: None)
         detector, _ = open_detector(target.path)
     spec, lines = detector.manifest.window, detector.manifest.thresholds
 
     def judged(windows: FloatArray) -> Scores:
         return np.array([verdict.score for verdict in detector.judge(windows)])
 
-    _tell_row(machine, spec, f"judder {RECIPE}", judged, lines.of(Level.WARNING))
+    _tell_row(machine, spec, "judder", judged, lines.of(Level.WARNING))
     learnt = np.concatenate([_windows(recording, spec) for recording in machine.healthy])
     for name, baseline in BASELINES.items():
         score = baseline(learnt)

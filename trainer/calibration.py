@@ -11,9 +11,9 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from agent.inference.detector import log_ps, raw_scores
+from agent.inference.detector import log_ps
 from agent.inference.distance import DistancePart
-from agent.inference.parts import LevelPart, Models, ReconstructionPart
+from agent.inference.parts import LevelPart, ReconstructionPart
 from agent.inference.scoring import TAIL_PROBABILITY, Tail, joined, score_from_log_p
 from trainer.errors import DataError
 from trainer.scaling import short
@@ -42,24 +42,6 @@ class Calibration:
     """Calibrated scores of the windows that were learnt from, shape (n_windows,)."""
 
 
-def calibrate(
-    parts: Sequence[AnyPart], models: Models, windows: FloatArray, independent: float
-) -> Calibration:
-    """Fit the tails of all columns, then the tail of the parts joined.
-
-    Args:
-        parts: The parts as they ship, but for their tails.
-        models: The graphs as they ship.
-        windows: Validation windows, shape (n_windows, length, n_axes).
-        independent: Number of independent windows among them.
-
-    Raises:
-        DataError: If a score is the same in all windows.
-        WindowError: If a sample or score is not finite.
-    """
-    return calibrate_scores(parts, raw_scores(parts, models, windows), independent)
-
-
 def calibrate_scores(
     parts: Sequence[AnyPart], scores: Sequence[FloatArray], independent: float
 ) -> Calibration:
@@ -77,11 +59,28 @@ def calibrate_scores(
         dataclasses.replace(part, tails=tuple(fit_tail(column, independent) for column in raw.T))
         for part, raw in zip(parts, scores, strict=True)
     )
-    log_weights = [math.log(part.weight) for part in fitted]
-    together = np.array([joined(row, log_weights) for row in log_ps(fitted, scores)])
+    together = _joined(fitted, scores)
     combination = fit_tail(together, independent)
-    calibrated = np.array([score_from_log_p(combination.log_p(value)) for value in together])
-    return Calibration(fitted, combination, calibrated)
+    return Calibration(fitted, combination, _scores(combination, together))
+
+
+def calibrated_scores(calibration: Calibration, scores: Sequence[FloatArray]) -> ScoreArray:
+    """Return the calibrated score of other windows, shape (n_windows,).
+
+    Args:
+        calibration: What their raw scores mean.
+        scores: Raw scores, for each part (n_windows, n_columns).
+    """
+    return _scores(calibration.combination, _joined(calibration.parts, scores))
+
+
+def _joined(parts: Sequence[AnyPart], scores: Sequence[FloatArray]) -> ScoreArray:
+    log_weights = [math.log(part.weight) for part in parts]
+    return np.array([joined(row, log_weights) for row in log_ps(parts, scores)])
+
+
+def _scores(combination: Tail, together: ScoreArray) -> ScoreArray:
+    return np.array([score_from_log_p(combination.log_p(value)) for value in together])
 
 
 def fit_tail(scores: FloatArray | ScoreArray, independent: float) -> Tail:

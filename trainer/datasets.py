@@ -1,4 +1,4 @@
-"""From recordings to training, validation and test windows, in the order of time."""
+"""Recordings as the trainer takes them: where they come from, and whether they go together."""
 
 from __future__ import annotations
 
@@ -11,25 +11,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from agent.inference.window import WindowSpec, cut, window_starts
+from agent.inference.window import WindowSpec
 from firmware_bridge.recording import Recording, load_recording
 from trainer.errors import DataError
 
 FloatArray = npt.NDArray[np.float32]
 
-TRAIN_END, VALIDATION_END = 0.6, 0.8
-"""Shares of each recording, in samples, at which the validation and the test part begin."""
-
-SMALLEST_SHARE = 0.2
-"""Of the validation and of the test part."""
-
-MIN_INDEPENDENT = 5
-"""Windows laid end to end that each part must hold: fewer cannot show a false-alarm rate below 1/5."""
-
-MAX_TRAINING_WINDOWS = 20_000
-"""Longer recordings are thinned evenly: more windows only take longer."""
-
-_TRAINING_OVERLAP = 4
 _RATE_TOLERANCE = 0.05
 _WINDOW_S = 0.64
 _UNKNOWN_RATE_LENGTH = 64
@@ -44,34 +31,6 @@ class Source:
     sha256: str
     """Of the file; of the samples if they never were in one."""
     recording: Recording
-
-
-@dataclass(frozen=True)
-class WindowSet:
-    """The windows of one part of the split."""
-
-    windows: FloatArray
-    """Shape (n_windows, length, n_axes)."""
-    independent: float
-    """Number of independent windows among them: overlapping ones count as hop / length."""
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """Windows that never span a gap, nor a border between the parts."""
-
-    sources: tuple[Source, ...]
-    axes: tuple[str, ...]
-    rate_hz: float | None
-    """None if the recordings do not say."""
-    window: WindowSpec
-    train: WindowSet
-    """First 60 % of each recording: network and scaling. Four windows per hop, because the network must
-    know the machine at every phase; with fewer it learns the windows by heart."""
-    validation: WindowSet
-    """Next 20 %: early stopping and calibration."""
-    test: WindowSet
-    """Last 20 %: untouched until the false alarms are counted."""
 
 
 def load_source(path: Path, columns: Sequence[str] | None, rate_hz: float | None) -> Source:
@@ -146,36 +105,6 @@ def common_rate(sources: Sequence[Source]) -> float | None:
     return float(f"{median:.4g}")
 
 
-def build_dataset(sources: Sequence[Source], length: int | None = None, hop: int | None = None) -> Dataset:
-    """Check the recordings and cut them into windows.
-
-    Args:
-        sources: One or more recordings of the healthy machine.
-        length: Samples per window, or None for ``default_length``.
-        hop: Samples between windows, or None for a quarter of the length.
-
-    Raises:
-        DataError: If columns or rates differ, a channel is constant, or there is too little to learn from.
-    """
-    axes = check_sources(sources)
-    rate_hz = common_rate(sources)
-    window = choose_window(rate_hz, length, hop)
-    dense = WindowSpec(window.length, max(window.hop // _TRAINING_OVERLAP, 1))
-    train = _windows(sources, dense, 0.0, TRAIN_END)
-    validation = _windows(sources, window, TRAIN_END, VALIDATION_END)
-    test = _windows(sources, window, VALIDATION_END, 1.0)
-    _check_enough(sources, window, min(part.independent for part in (train, validation, test)))
-    return Dataset(tuple(sources), axes, rate_hz, window, _thinned(train), validation, test)
-
-
-def pieces(recording: Recording, begin: float, end: float) -> list[tuple[int, int]]:
-    """Return the gap-free stretches of a recording between two shares of its samples, as (start, end)."""
-    n_samples = len(recording.samples)
-    low, high = round(begin * n_samples), round(end * n_samples)
-    clipped = ((max(segment.start, low), min(segment.end, high)) for segment in recording.segments)
-    return [(start, stop) for start, stop in clipped if start < stop]
-
-
 def check_sources(sources: Sequence[Source]) -> tuple[str, ...]:
     """Return the names of the recordings' columns.
 
@@ -209,30 +138,3 @@ def _check_moving(source: Source) -> None:
                 f"{source.name}, column '{column}': is constant, nothing can be learnt from it; "
                 "name the others with --columns"
             )
-
-
-def _windows(sources: Sequence[Source], window: WindowSpec, begin: float, end: float) -> WindowSet:
-    windows = []
-    for source in sources:
-        starts = window_starts(pieces(source.recording, begin, end), window)
-        windows.append(cut(source.recording.samples, starts, window.length))
-    together = np.concatenate(windows)
-    return WindowSet(together, len(together) * window.hop / window.length)
-
-
-def _thinned(dense: WindowSet) -> WindowSet:
-    step = math.ceil(len(dense.windows) / MAX_TRAINING_WINDOWS)
-    return dense if step == 1 else WindowSet(dense.windows[::step], dense.independent)
-
-
-def _check_enough(sources: Sequence[Source], window: WindowSpec, independent: float) -> None:
-    if independent >= MIN_INDEPENDENT:
-        return
-    windows = math.ceil(MIN_INDEPENDENT * window.length / window.hop)
-    needed = math.ceil((window.length + (windows - 1) * window.hop) / SMALLEST_SHARE)
-    available = sum(len(source.recording.samples) for source in sources)
-    gaps = sum(len(source.recording.segments) - 1 for source in sources)
-    raise DataError(
-        f"too short: windows of {window.length} samples need {needed} samples without a gap, there are "
-        f"{available}{f' with {gaps} gaps' if gaps else ''}; record longer, or choose a smaller --window"
-    )

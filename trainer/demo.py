@@ -11,12 +11,12 @@ from typing import Any
 from firmware_bridge.recording import Recording
 from firmware_bridge.signals import make_signal
 from trainer.datasets import simulated_source
-from trainer.fit import FitReport, Target, fit
+from trainer.fit import FitReport, OnProgress, Target, fit
 from trainer.models import NetworkSettings
 from trainer.settings import FitSettings
 from trainer.synthetic import record
 from trainer.thresholds import Method
-from trainer.training import EpochCallback, TrainingSettings
+from trainer.training import TrainingSettings
 
 # Half the usual window keeps the file small. The lines are so high because a fault of the demo's size
 # exceeds any line, and the machine shall be quiet for as long as somebody watches.
@@ -26,6 +26,7 @@ SETTINGS = FitSettings(
     warning=Method("rate", 1e-6),
     alarm=Method("rate", 1e-8),
     network=NetworkSettings(units=(32, 8, 32)),
+    parts=("level", "network"),
     training=TrainingSettings(batch_size=256),
 )
 
@@ -60,12 +61,12 @@ def demo_machine() -> DemoMachine:
     return DemoMachine(sensor["chip"], sensor["rate_hz"], sensor["range_g"], sensor["signal"])
 
 
-def build_demo(target: Target, on_epoch: EpochCallback) -> FitReport:
+def build_demo(target: Target, on_progress: OnProgress) -> FitReport:
     """Simulate healthy machines of the demo's kind, learn from them and write the bundle.
 
     Args:
         target: What to write.
-        on_epoch: Told of the training's progress.
+        on_progress: Told of the progress.
 
     Raises:
         OutputError: If the bundle cannot be written.
@@ -79,4 +80,4 @@ def build_demo(target: Target, on_epoch: EpochCallback) -> FitReport:
         )
         for seed, speed in _MACHINES
     ]
-    return fit(sources, SETTINGS, target, None, on_epoch)
+    return fit(sources, SETTINGS, target, None, on_progress)

@@ -12,23 +12,20 @@ import numpy.typing as npt
 
 from agent.decode import encode
 from agent.inference.bundle import Bundle, Golden
-from agent.inference.detector import Detector, raw_scores
-from agent.inference.distance import DistancePart, TimeColumns
-from agent.inference.features import centred
+from agent.inference.detector import Detector
 from agent.inference.manifest import Manifest
 from agent.inference.model import TFLiteModel
-from agent.inference.parts import LevelPart
-from agent.inference.scoring import Level
+from agent.inference.parts import Models
 from trainer.bundle import MODEL, golden_windows, write_bundle
 from trainer.calibration import AnyPart, calibrate_scores
+from trainer.crossfit import false_alarms, out_of_fold
 from trainer.datasets import Source, check_sources
-from trainer.distances import fit_bands, fit_time
 from trainer.errors import DataError, OutputError
-from trainer.evaluation import FalseAlarms, count_false_alarms
+from trainer.evaluation import FalseAlarms
 from trainer.fit import Target
-from trainer.folds import FOLDS, FoldedWindows, fold_windows
+from trainer.folds import fold_windows
+from trainer.parts import refit_parts
 from trainer.quiet import diverted_output
-from trainer.scaling import fit_level
 from trainer.scored import ScoredRecording, check_rate, learnt_from
 from trainer.signing import Signer
 from trainer.tuning import LineMethod, replaced, tuned_line
@@ -116,12 +113,16 @@ def recalibrate(
     if folded.independent < MIN_INDEPENDENT:
         needed = MIN_INDEPENDENT * manifest.window.length
         raise DataError(f"too short: a calibration needs about {needed} samples without a gap; record longer")
-    parts = _refitted(manifest.parts, folded.windows, manifest.axes)
-    calibration = calibrate_scores(parts, _out_of_fold(bundle, folded), folded.independent)
-    levels = [manifest.thresholds.level(score) for score in calibration.scores.tolist()]
-    counted = tuple(
-        count_false_alarms(levels, level, folded.independent) for level in (Level.WARNING, Level.ALARM)
-    )
+    with diverted_output():
+        models = {name: TFLiteModel(content) for name, content in bundle.models.items()}
+
+    def refitted(windows: FloatArray, left_out: int) -> tuple[tuple[AnyPart, ...], Models]:
+        return refit_parts(manifest.parts, windows, manifest.axes), models
+
+    parts, _ = refitted(folded.windows, -1)
+    scores = out_of_fold(folded, refitted)
+    calibration = calibrate_scores(parts, scores, folded.independent)
+    counted = false_alarms(manifest.thresholds, calibration.scores, folded.independent)
     changed = replace(
         manifest,
         parts=calibration.parts,
@@ -133,34 +134,6 @@ def recalibrate(
     golden = golden_windows(detector, folded.windows, seed=0)
     report = _write(bundle, changed, golden, "calibrate", sources, target, signer)
     return replace(report, false_alarms=counted)
-
-
-def _refitted(parts: Sequence[AnyPart], windows: FloatArray, axes: Sequence[str]) -> list[AnyPart]:
-    """Return the parts as these windows teach them, without tails; networks stay."""
-    return [_refit(part, windows, axes) for part in parts]
-
-
-def _refit(part: AnyPart, windows: FloatArray, axes: Sequence[str]) -> AnyPart:
-    if isinstance(part, LevelPart):
-        return replace(fit_level(windows, axes), name=part.name, weight=part.weight)
-    if isinstance(part, DistancePart):
-        fit = fit_time if isinstance(part.columns, TimeColumns) else fit_bands
-        return replace(fit(centred(windows), part.weight), name=part.name)
-    return replace(part, tails=())
-
-
-def _out_of_fold(bundle: Bundle, folded: FoldedWindows) -> list[FloatArray]:
-    """Return each part's raw scores, (n_windows, n_columns), every window judged by the other folds."""
-    manifest = bundle.manifest
-    with diverted_output():
-        models = {name: TFLiteModel(content) for name, content in bundle.models.items()}
-    by_fold: list[list[FloatArray]] = []
-    for fold in range(FOLDS):
-        inside = folded.fold == fold
-        parts = _refitted(manifest.parts, folded.windows[~inside], manifest.axes)
-        by_fold.append(raw_scores(parts, models, folded.windows[inside]))
-    order = np.argsort(np.argsort(folded.fold, kind="stable"), kind="stable")
-    return [np.concatenate(blocks)[order] for blocks in zip(*by_fold, strict=True)]
 
 
 def _write(

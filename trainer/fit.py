@@ -1,34 +1,50 @@
-"""The way from recordings to a bundle, step by step."""
+"""The way from recordings of a healthy machine to a bundle, step by step.
+
+    recordings -> windows in folds -> networks -> parts -> out-of-fold scores -> tails -> lines -> bundle
+
+All statistics and the network are fitted once without each fold, whose scores then calibrate the tails, and
+once on everything; that one ships. No healthy window is spent on validation, and none is judged by what it
+taught.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from agent.inference.detector import Detector
 from agent.inference.features import Features, centred
 from agent.inference.manifest import Manifest
 from agent.inference.model import TFLiteModel
-from agent.inference.parts import LevelPart, ReconstructionPart
-from agent.inference.scoring import Level
+from agent.inference.parts import Models, ReconstructionPart
 from agent.inference.window import WindowSpec
 from trainer.bundle import MODEL, check_writable, golden_windows, write_bundle
-from trainer.calibration import Calibration, calibrate
-from trainer.datasets import Dataset, Source, build_dataset
+from trainer.calibration import AnyPart, Calibration, calibrate_scores
+from trainer.crossfit import false_alarms, left_out_sessions, out_of_fold
+from trainer.datasets import Source, check_sources, choose_window, common_rate
 from trainer.errors import ConversionError
-from trainer.evaluation import FalseAlarms, Fidelity, compare, count_false_alarms, refuse_unfaithful
+from trainer.evaluation import Fidelity, compare, refuse_unfaithful
+from trainer.folds import FoldedWindows, fold_windows, session_groups
 from trainer.models import check_network
+from trainer.networks import Network, Task, train_networks
+from trainer.parts import fit_parts, weight
 from trainer.provenance import Provenance, TrainingRecord, WindowCounts, tell
-from trainer.quantization import QUANTIZATIONS, Quantization, convert, time_per_window_us
-from trainer.scaling import LEVEL_WEIGHT, fit_features, fit_level
-from trainer.settings import FitSettings
+from trainer.quantization import QUANTIZATIONS, Quantization, time_per_window_us
+from trainer.quiet import diverted_output
+from trainer.scaling import fit_features
+from trainer.settings import PATCHES, FitSettings
 from trainer.signing import Signer
 from trainer.thresholds import place
-from trainer.training import EpochCallback, Trained, train
+
+FloatArray = npt.NDArray[np.float32]
+
+OnProgress = Callable[[str, float], None]
+"""Told what is being done, and the share of it that is done."""
 
 # int8 kernels round differently from processor to processor, float kernels add up in another order.
 _GOLDEN_TOLERANCE = {"int8": 0.25, "dynamic": 0.25, "float16": 0.05, "float32": 0.05}
@@ -53,18 +69,44 @@ class FitReport:
     size_bytes: int
     signed_by: str | None
     """Public key in hex; None for an unsigned bundle."""
-    network_us: float | None = None
+    network_us: float
     """Microseconds that the network takes per window on this machine, in the gateway's runtime."""
 
 
 @dataclass(frozen=True)
-class Graph:
-    """The network as it ships."""
+class Subject:
+    """What is learnt about: the windows of some recordings."""
 
+    sources: Sequence[Source]
+    axes: tuple[str, ...]
+    rate_hz: float | None
+    window: WindowSpec
+    folded: FoldedWindows
+
+    @property
+    def groups(self) -> list[npt.NDArray[np.int64]]:
+        """Recordings that are left out together, to see what the others know of them."""
+        return session_groups(self.folded.session)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A network as a gateway runs it."""
+
+    features: Features
     content: bytes
+
+
+@dataclass(frozen=True)
+class Graphs:
+    """All networks of one bundle, converted."""
+
+    folds: Sequence[Graph]
+    sessions: Sequence[Graph]
+    final: Graph
     fidelity: Fidelity | None
-    """Against its float32 twin; None if there is none."""
-    training: TrainingRecord
+    """Of the final one against its float32 twin; None if there is none."""
+    record: TrainingRecord
 
 
 def fit(
@@ -72,7 +114,7 @@ def fit(
     settings: FitSettings,
     target: Target,
     signer: Signer | None,
-    on_epoch: EpochCallback,
+    on_progress: OnProgress,
 ) -> FitReport:
     """Learn from recordings of a healthy machine and write a bundle.
 
@@ -81,7 +123,7 @@ def fit(
         settings: The choices.
         target: What to write.
         signer: Signs the bundle; None for an unsigned one.
-        on_epoch: Told of the training's progress.
+        on_progress: Told of the progress.
 
     Raises:
         DataError: If the recordings cannot be learnt from.
@@ -92,124 +134,155 @@ def fit(
         WindowError: If a sample or score is not finite.
     """
     check_writable(target.path)
-    dataset = build_dataset(sources, settings.window_length, settings.hop)
-    level = fit_level(dataset.train.windows, dataset.axes)
-    features = fit_features(settings.features, dataset.train.windows, dataset.axes, settings.bands)
-    shape = features.shape(dataset.window.length)
-    check_network(settings.network, shape, settings.features, settings.quantization)
-    trained = _train(dataset, features, settings, on_epoch)
-    reconstruction = reconstruction_part(features, settings)
-    graph = _graph(dataset, reconstruction, trained)
-    return bundle_up(dataset, (level, reconstruction), graph, settings, target, signer)
+    subject = take(sources, settings)
+    if settings.network.architecture != PATCHES:
+        features = fit_features(settings.features, subject.folded.windows, subject.axes, settings.bands)
+        shape = features.shape(subject.window.length)
+        check_network(settings.network, shape, settings.features, settings.quantization)
+    settings, graphs = _graphs(subject, settings, on_progress)
+    return bundle_up(subject, graphs, settings, target, signer)
+
+
+def take(sources: Sequence[Source], settings: FitSettings) -> Subject:
+    """Check the recordings and cut them into windows.
+
+    Raises:
+        DataError: If columns or rates differ, a channel is constant, or there is too little to learn from.
+    """
+    axes = check_sources(sources)
+    rate_hz = common_rate(sources)
+    window = choose_window(rate_hz, settings.window_length, settings.hop)
+    folded = fold_windows([source.recording for source in sources], window, settings.folds)
+    return Subject(sources, axes, rate_hz, window, folded)
 
 
 def bundle_up(
-    dataset: Dataset,
-    parts: tuple[LevelPart, ReconstructionPart],
-    graph: Graph,
-    settings: FitSettings,
-    target: Target,
-    signer: Signer | None,
+    subject: Subject, graphs: Graphs, settings: FitSettings, target: Target, signer: Signer | None
 ) -> FitReport:
-    """Calibrate a network on the validation windows, count its false alarms on the test windows and write it.
+    """Fit the other parts, calibrate all of them across the folds, and write the bundle.
 
     Args:
-        dataset: The windows.
-        parts: Without tails.
-        graph: The network.
+        subject: What is learnt about.
+        graphs: The networks.
         settings: The choices.
         target: What to write.
         signer: Signs the bundle; None for an unsigned one.
 
     Raises:
-        DataError: If no threshold can be placed.
-        ModelError: If the graph does not fit its features.
+        DataError: If no line can be placed.
+        ModelError: If a graph does not fit its features.
         OutputError: If the bundle cannot be written, or a gateway would refuse it.
         WindowError: If a sample or score is not finite.
     """
-    model = TFLiteModel(graph.content)
-    calibration = calibrate(parts, {MODEL: model}, dataset.validation.windows, dataset.validation.independent)
-    manifest = build_manifest(
-        target, settings, calibration, dataset.axes, dataset.window, dataset.rate_hz, model.runtime
-    )
-    detector = Detector(manifest, {MODEL: graph.content})
-    counts = (len(part.windows) for part in (dataset.train, dataset.validation, dataset.test))
+    folded, axes = subject.folded, subject.axes
+
+    def parts(windows: FloatArray, graph: Graph) -> tuple[AnyPart, ...]:
+        return fit_parts(settings.parts, windows, axes, network_part(graph.features, settings))
+
+    def fitted(graph_of: Sequence[Graph]) -> Callable[[FloatArray, int], tuple[tuple[AnyPart, ...], Models]]:
+        return lambda windows, left_out: (parts(windows, graph_of[left_out]), _loaded(graph_of[left_out]))
+
+    scores = out_of_fold(folded, fitted(graphs.folds))
+    calibration = calibrate_scores(parts(folded.windows, graphs.final), scores, folded.independent)
+    model = _loaded(graphs.final)[MODEL]
+    manifest = _manifest(target, settings, calibration, subject, model.runtime)
+    names = [source.name for source in subject.sources]
     provenance = tell(
-        dataset.sources,
+        subject.sources,
         settings,
-        WindowCounts(*counts),
-        graph.training,
-        graph.fidelity,
-        _false_alarms(detector, dataset),
+        WindowCounts(len(folded.windows), folded.count, int(folded.independent)),
+        graphs.record,
+        graphs.fidelity,
+        false_alarms(manifest.thresholds, calibration.scores, folded.independent),
+        left_out_sessions(
+            folded, scores, subject.groups, fitted(graphs.sessions), manifest.thresholds, names
+        ),
     )
-    golden = golden_windows(detector, dataset.test.windows, settings.training.seed)
     manifest = replace(manifest, provenance=provenance.document())
-    written = write_bundle(target.path, manifest, graph.content, golden, signer)
+    with diverted_output():
+        detector = Detector(manifest, {MODEL: graphs.final.content})
+    golden = golden_windows(detector, folded.windows, settings.training.seed)
+    written = write_bundle(target.path, manifest, graphs.final.content, golden, signer)
     signed_by = signer.public_key if signer else None
-    network_us = time_per_window_us(model, parts[1].features.of(centred(dataset.test.windows)))
+    network_us = time_per_window_us(model, graphs.final.features.of(centred(folded.windows[:50])))
     return FitReport(target, written, provenance, target.path.stat().st_size, signed_by, network_us)
 
 
-def _train(dataset: Dataset, features: Features, settings: FitSettings, on_epoch: EpochCallback) -> Trained:
-    learnt, checked = (features.of(centred(part.windows)) for part in (dataset.train, dataset.validation))
-    return train(learnt, checked, settings.network, settings.training, on_epoch)
-
-
-def reconstruction_part(features: Features, settings: FitSettings) -> ReconstructionPart:
+def network_part(features: Features, settings: FitSettings) -> ReconstructionPart:
     """Return the network's part, without tails."""
+    patches = settings.network.architecture == PATCHES
     return ReconstructionPart(
         "reconstruction",
-        "reconstruction",
-        1.0 - LEVEL_WEIGHT,
+        "waveform" if patches else "reconstruction",
+        weight("network", settings.parts),
         features,
         MODEL,
         settings.network.architecture,
         settings.quantization,
-        settings.metric,
+        "mse" if patches else settings.metric,
     )
 
 
-def _graph(dataset: Dataset, part: ReconstructionPart, trained: Trained) -> Graph:
-    """Convert the network, and refuse if its scores are no longer those of the float network."""
-    representatives = part.features.of(centred(dataset.train.windows))
-    unseen = np.concatenate((dataset.validation.windows, dataset.test.windows))
-    exact = convert(trained.model, "float32", representatives)
+def _graphs(subject: Subject, settings: FitSettings, on_progress: OnProgress) -> tuple[FitSettings, Graphs]:
+    """Train and convert the networks; return the settings with the quantization that was chosen, too."""
+    recordings = [source.recording for source in subject.sources]
+    task = Task(recordings, subject.window, subject.folded, subject.axes, subject.groups)
+    networks = train_networks(
+        task, settings, lambda share, loss: on_progress(f"training, loss {loss:.3g}", share)
+    )
+    settings, fidelity = _choose_quantization(networks.final, subject.folded.windows, settings)
+    every = (*networks.folds, *networks.sessions, networks.final)
+    graphs = []
+    for number, network in enumerate(every, start=1):
+        graphs.append(Graph(network.features, network.graph(settings.quantization)))
+        on_progress("converting", number / len(every))
+    folds = len(networks.folds)
+    return settings, Graphs(graphs[:folds], graphs[folds:-1], graphs[-1], fidelity, networks.record)
 
-    def converted(quantization: Quantization) -> tuple[bytes, Fidelity]:
-        float32 = quantization == "float32"
-        content = exact if float32 else convert(trained.model, quantization, representatives)
-        return content, compare(part, content, exact, unseen)
 
-    content, fidelity = converted(part.quantization)
+def _choose_quantization(
+    network: Network, windows: FloatArray, settings: FitSettings
+) -> tuple[FitSettings, Fidelity]:
+    """Return the quantization asked for, or float16 if that one loses too much and may be left.
+
+    A machine that the network reproduces almost perfectly leaves errors below the steps of int8.
+    """
+    exact = network.graph("float32")
+
+    def compared(name: Quantization) -> Fidelity:
+        part = network_part(network.features, replace(settings, quantization=name))
+        return compare(part, exact if name == "float32" else network.graph(name), exact, windows)
+
+    quantization = settings.quantization
+    fidelity = compared(quantization)
+    if not fidelity.faithful and settings.may_leave_quantization:
+        quantization = "float16"
+        fidelity = compared(quantization)
     if not fidelity.faithful:
         others: dict[str, Fidelity] = {}
         for name in QUANTIZATIONS:
             with contextlib.suppress(ConversionError):
-                others[name] = converted(name)[1]
-        refuse_unfaithful(part.quantization, fidelity, others)
-    record = TrainingRecord(
-        trained.parameters, trained.epochs, trained.best_epoch, trained.loss, trained.validation_loss
-    )
-    return Graph(content, fidelity, record)
+                others[name] = compared(name)
+        refuse_unfaithful(quantization, fidelity, others)
+    return replace(settings, quantization=quantization), fidelity
 
 
-def build_manifest(
-    target: Target,
-    settings: FitSettings,
-    calibration: Calibration,
-    axes: tuple[str, ...],
-    window: WindowSpec,
-    rate_hz: float | None,
-    runtime: str,
+def _loaded(graph: Graph) -> dict[str, TFLiteModel]:
+    with diverted_output():  # the runtime announces its delegate
+        return {MODEL: TFLiteModel(graph.content)}
+
+
+def _manifest(
+    target: Target, settings: FitSettings, calibration: Calibration, subject: Subject, runtime: str
 ) -> Manifest:
     """Return the manifest of a calibrated detector, without hashes and provenance."""
     return Manifest(
         schema=1,
         name=target.name,
         version=target.version,
-        axes=axes,
+        axes=subject.axes,
         unit="g",
-        window=window,
+        window=subject.window,
         parts=calibration.parts,
         combination=calibration.combination,
         thresholds=place(settings.warning, settings.alarm, calibration.scores),
@@ -217,12 +290,5 @@ def build_manifest(
         golden_tolerance=_GOLDEN_TOLERANCE[settings.quantization],
         members={},
         provenance={},
-        rate_hz=rate_hz,
-    )
-
-
-def _false_alarms(detector: Detector, dataset: Dataset) -> tuple[FalseAlarms, ...]:
-    levels = [verdict.level for verdict in detector.judge(dataset.test.windows)]
-    return tuple(
-        count_false_alarms(levels, level, dataset.test.independent) for level in (Level.WARNING, Level.ALARM)
+        rate_hz=subject.rate_hz,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -22,6 +23,9 @@ FOLDS = 5
 MIN_INDEPENDENT = 10
 """Windows laid end to end that there must be: with fewer no line can be placed that means anything."""
 
+MAX_WINDOWS = 20_000
+"""Longer recordings are thinned evenly, before they are cut: more windows only take time and memory."""
+
 
 @dataclass(frozen=True)
 class FoldedWindows:
@@ -30,48 +34,83 @@ class FoldedWindows:
     windows: FloatArray
     """Shape (n_windows, length, n_axes)."""
     fold: IndexArray
-    """Fold of each window, 0 to ``FOLDS`` - 1, shape (n_windows,)."""
+    """Fold of each window, from 0, shape (n_windows,)."""
     session: IndexArray
     """Recording of each window, shape (n_windows,)."""
+    count: int
+    """Number of folds."""
     independent: float
     """Windows laid end to end: overlapping ones are not independent."""
 
 
-def fold_windows(recordings: Sequence[Recording], spec: WindowSpec) -> FoldedWindows:
-    """Cut recordings into folds and these into windows.
+def fold_windows(recordings: Sequence[Recording], spec: WindowSpec, count: int = FOLDS) -> FoldedWindows:
+    """Cut recordings into folds and these into windows, ``MAX_WINDOWS`` or fewer.
 
     Args:
         recordings: Of a healthy machine, all with the same columns.
         spec: Length and hop.
+        count: Number of folds.
 
     Raises:
         DataError: If a fold has no window, or there are too few windows.
     """
-    windows: list[FloatArray] = []
-    folds: list[IndexArray] = []
-    sessions: list[IndexArray] = []
-    for session, recording in enumerate(recordings):
-        for number, segments in enumerate(_blocks(recording)):
-            starts = window_starts(segments, spec)
-            windows.append(cut(recording.samples, starts, spec.length))
-            folds.append(np.full(len(starts), number))
-            sessions.append(np.full(len(starts), session))
-    fold = np.concatenate(folds)
-    independent = len(fold) * spec.hop / spec.length
-    if len(np.unique(fold)) < FOLDS or independent < MIN_INDEPENDENT:
-        needed = (MIN_INDEPENDENT + FOLDS) * spec.length
-        raise DataError(
-            f"too short: windows of {spec.length} samples need {needed} samples without a gap, there are "
-            f"{sum(len(recording.samples) for recording in recordings)}; record longer, or choose a smaller "
-            "--window"
-        )
-    together = np.concatenate([part.transpose(0, 2, 1) for part in windows]).transpose(0, 2, 1)
-    return FoldedWindows(together, fold, np.concatenate(sessions), independent)
+    pieces = [
+        (session, fold, window_starts(segments, spec))
+        for session, recording in enumerate(recordings)
+        for fold, segments in enumerate(_blocks(recording, count))
+    ]
+    session, fold, starts = _thinned(pieces)
+    hop = min(spec.hop * _step(pieces), spec.length)
+    independent = len(starts) * hop / spec.length
+    if len(np.unique(fold)) < count or independent < MIN_INDEPENDENT:
+        raise _too_short(recordings, spec, count)
+    windows = [
+        cut(recording.samples, starts[session == number], spec.length).transpose(0, 2, 1)
+        for number, recording in enumerate(recordings)
+    ]
+    return FoldedWindows(np.concatenate(windows).transpose(0, 2, 1), fold, session, count, independent)
 
 
-def _blocks(recording: Recording) -> list[list[tuple[int, int]]]:
+def session_groups(session: IndexArray, most: int = FOLDS) -> list[IndexArray]:
+    """Return the recordings that are left out together: each by itself, or in ``most`` groups if more.
+
+    Args:
+        session: Recording of each window, shape (n_windows,).
+        most: Largest number of groups.
+
+    Returns:
+        The recordings' numbers; nothing if there is only one recording.
+    """
+    present = np.unique(session)
+    return list(np.array_split(present, min(len(present), most))) if len(present) > 1 else []
+
+
+def _too_short(recordings: Sequence[Recording], spec: WindowSpec, count: int) -> DataError:
+    needed = (MIN_INDEPENDENT + count) * spec.length
+    available = sum(len(recording.samples) for recording in recordings)
+    gaps = sum(len(recording.segments) - 1 for recording in recordings)
+    return DataError(
+        f"too short: windows of {spec.length} samples need {needed} samples without a gap, there are "
+        f"{available}{f' with {gaps} gaps' if gaps else ''}; record longer, or choose a smaller --window"
+    )
+
+
+def _step(pieces: Sequence[tuple[int, int, IndexArray]]) -> int:
+    return max(math.ceil(sum(len(starts) for _, _, starts in pieces) / MAX_WINDOWS), 1)
+
+
+def _thinned(pieces: Sequence[tuple[int, int, IndexArray]]) -> tuple[IndexArray, IndexArray, IndexArray]:
+    """Return session, fold and first sample of every window that is kept."""
+    step = _step(pieces)
+    kept = [(session, fold, starts[::step]) for session, fold, starts in pieces]
+    sessions = np.concatenate([np.full(len(starts), session, np.int64) for session, _, starts in kept])
+    folds = np.concatenate([np.full(len(starts), fold, np.int64) for _, fold, starts in kept])
+    return sessions, folds, np.concatenate([starts for _, _, starts in kept])
+
+
+def _blocks(recording: Recording, count: int) -> list[list[tuple[int, int]]]:
     """Return the stretches of each block: the recording's segments, cut at the blocks' borders."""
-    borders = np.linspace(0, len(recording.samples), FOLDS + 1).round().astype(int).tolist()
+    borders = np.linspace(0, len(recording.samples), count + 1).round().astype(int).tolist()
     return [
         [
             (max(segment.start, begin), min(segment.end, end))

@@ -9,13 +9,13 @@ from typing import Literal
 from agent.inference.features import RawFeatures
 from agent.inference.model import TFLiteModel
 from trainer.bundle import check_writable
-from trainer.datasets import Dataset, Source, build_dataset, check_sources
+from trainer.datasets import Source, check_sources
 from trainer.errors import ChoiceError
-from trainer.fit import FitReport, Graph, Target, bundle_up, reconstruction_part
+from trainer.fit import FitReport, Graph, Graphs, Subject, Target, bundle_up, take
 from trainer.models import NetworkSettings
 from trainer.provenance import TrainingRecord
 from trainer.quiet import diverted_output
-from trainer.scaling import fit_features, fit_level
+from trainer.scaling import fit_features
 from trainer.settings import FitSettings
 from trainer.signing import Signer
 
@@ -36,7 +36,8 @@ def import_model(
 ) -> FitReport:
     """Calibrate a TFLite autoencoder on recordings of a healthy machine and write a bundle.
 
-    The window is as long as the network's input, and its mean is removed before the network sees it.
+    The window is as long as the network's input, and its mean is removed before the network sees it. The
+    recordings must not be those that the network has learnt from: it errs too little there.
 
     Args:
         content: The ``.tflite`` file; input and output have the shape (1, length, n_axes).
@@ -59,21 +60,22 @@ def import_model(
     _check_shape(model, len(check_sources(sources)))
     settings = replace(
         settings,
+        window_length=model.shape[0],
         quantization="int8" if model.quantized else "float32",
         network=NetworkSettings(IMPORT, ()),
     )
-    dataset = build_dataset(sources, model.shape[0], settings.hop)
-    level = fit_level(dataset.train.windows, dataset.axes)
-    reconstruction = reconstruction_part(_features(dataset, scale), settings)
-    graph = Graph(content, None, TrainingRecord(0, 0, 0, 0.0, 0.0))
-    return bundle_up(dataset, (level, reconstruction), graph, settings, target, signer)
+    subject = take(sources, settings)
+    graph = Graph(_features(subject, scale), content)
+    folds, sessions = [graph] * settings.folds, [graph] * len(subject.groups)
+    graphs = Graphs(folds, sessions, graph, None, TrainingRecord(0, 0, 0, None, None))
+    return bundle_up(subject, graphs, settings, target, signer)
 
 
-def _features(dataset: Dataset, scale: Scale) -> RawFeatures:
+def _features(subject: Subject, scale: Scale) -> RawFeatures:
     if scale == "none":
-        return RawFeatures("raw", (1.0,) * len(dataset.axes))
+        return RawFeatures("raw", (1.0,) * len(subject.axes))
     kind: Literal["raw", "minmax"] = "raw" if scale == "rms" else "minmax"
-    features = fit_features(kind, dataset.train.windows, dataset.axes)
+    features = fit_features(kind, subject.folded.windows, subject.axes)
     assert isinstance(features, RawFeatures)
     return features
 

@@ -11,15 +11,18 @@ import click
 
 from trainer.models import ACTIVATIONS, ARCHITECTURES, NetworkSettings, View
 
+TRAINED = tuple(name for name, known in ARCHITECTURES.items() if not (known.closed_form or known.fixed))
+"""Architectures whose training is for choice."""
+
 _ONLY = {
     "kernel": ("conv",),
     "kl_weight": ("vae",),
     "kl_warm_up_steps": ("vae",),
     "view": ("pca",),
     "components": ("pca",),
-    "units": tuple(name for name, architecture in ARCHITECTURES.items() if not architecture.closed_form),
+    "units": TRAINED,
     "activation": ("dense", "spectral", "conv", "vae"),
-    "dropout": tuple(name for name, architecture in ARCHITECTURES.items() if not architecture.closed_form),
+    "dropout": TRAINED,
 }
 """Architectures that take an option."""
 

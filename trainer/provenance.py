@@ -6,14 +6,16 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from trainer.crossfit import SessionFalseAlarms
 from trainer.datasets import Source
 from trainer.evaluation import FalseAlarms, Fidelity
 from trainer.settings import FitSettings
+from trainer.training import History
 
 _LIBRARIES = ("judder", "keras", "tensorflow", "numpy")
 
@@ -32,13 +34,13 @@ class SourceRecord:
 
 @dataclass(frozen=True)
 class WindowCounts:
-    """Windows in each part of the split."""
+    """The windows that were learnt from."""
 
-    train: int
-    validation: int
-    test: int
-    folds: int = 0
-    """Folds, if each window was judged by what the other folds taught; 0 for a split by time."""
+    total: int
+    folds: int
+    """Each window was judged by what the other folds taught."""
+    independent: int
+    """Laid end to end, rounded down."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,15 @@ class TrainingRecord:
 
     parameters: int
     epochs: int
+    """Run at most, by any fold; steps of the default network."""
     best_epoch: int
-    loss: float
-    validation_loss: float
+    """After which the networks without a fold did best, in the median; the one that ships stops there."""
+    loss: float | None
+    """Of the network that ships, on what it learnt from; None for an imported one."""
+    validation_loss: float | None
+    """Of the networks without a fold on held-out windows, their mean; None where none stops the training."""
+    history: History = field(default_factory=History)
+    """Learning curves of a typical fold; of the default network's reports."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +69,11 @@ class Provenance:
     settings: FitSettings
     training: TrainingRecord
     fidelity: Fidelity | None
-    """Quantized against float32, on the validation and test windows; None if there is no float32 network."""
+    """Quantized against float32; None if there is no float32 network."""
     false_alarms: tuple[FalseAlarms, ...]
-    """On the test windows, for warning and alarm."""
+    """For warning and alarm, every window judged by what the other folds taught."""
+    left_out: tuple[SessionFalseAlarms, ...]
+    """For each recording that the others did not know; none if there is one only."""
     versions: Mapping[str, str]
     revision: str | None
     """Of the trainer in git, if it has one."""
@@ -80,6 +90,7 @@ def tell(
     training: TrainingRecord,
     fidelity: Fidelity | None,
     false_alarms: tuple[FalseAlarms, ...],
+    left_out: tuple[SessionFalseAlarms, ...] = (),
 ) -> Provenance:
     """Return the provenance of a model that was just made on this machine."""
     return Provenance(
@@ -89,6 +100,7 @@ def tell(
         training,
         fidelity,
         false_alarms,
+        left_out,
         library_versions(),
         git_revision(),
     )

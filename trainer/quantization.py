@@ -24,7 +24,8 @@ FloatArray = npt.NDArray[np.float32]
 Quantization = Literal["int8", "float16", "float32", "dynamic"]
 QUANTIZATIONS: tuple[Quantization, ...] = get_args(Quantization)
 
-_REPRESENTATIVES = 500
+REPRESENTATIVES = 500
+"""Windows that int8 takes its ranges from."""
 _TIMED = 50
 _ABSENT = -1
 _REASON_LENGTH = 300  # the converter's messages run to pages
@@ -144,7 +145,7 @@ def _converted(
     if quantization == "float16":
         converter.target_spec.supported_types = [tf.float16]
     if quantization == "int8":
-        step = -(-len(representatives) // _REPRESENTATIVES)
+        step = -(-len(representatives) // REPRESENTATIVES)
         converter.representative_dataset = lambda: ([one[np.newaxis]] for one in representatives[::step])
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = converter.inference_output_type = tf.int8

@@ -25,9 +25,6 @@ FloatArray = npt.NDArray[np.float32]
 FeatureKind = Literal["raw", "minmax", "spectrum", "amplitude"]
 """The window over its RMS, or mapped to 0..1; the logarithm of the spectrum, or its amplitude."""
 
-LEVEL_WEIGHT = 1 / 3
-"""Level against shape as in the default recipe, where level and time have 1/6 each of the whole."""
-
 _MIN_SPREAD = 0.02
 _FLOOR_SHARE = 0.2
 _MIN_FLOOR_G = 1e-9
@@ -64,7 +61,7 @@ def fit_features(
 
 
 def fit_level(windows: FloatArray, axes: Sequence[str]) -> LevelPart:
-    """Return the level part, without its tails.
+    """Return the level part, with a weight of 1 and without its tails.
 
     The spread is read from the upper and the lower decile, and never less than 2 % of the median.
 
@@ -82,7 +79,7 @@ def fit_level(windows: FloatArray, axes: Sequence[str]) -> LevelPart:
     return LevelPart(
         "level",
         "level",
-        LEVEL_WEIGHT,
+        1.0,
         short(median),
         short(np.maximum(high - 1.0, _MIN_SPREAD)),
         short(np.maximum(1.0 - low, _MIN_SPREAD)),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
+from trainer.folds import FOLDS
 from trainer.models import ARCHITECTURES, NetworkSettings
 from trainer.quantization import Quantization
 from trainer.scaling import FeatureKind
@@ -13,8 +14,11 @@ from trainer.training import TrainingSettings
 
 Metric = Literal["mae", "mse"]
 
-RECIPE = "recipe"
-"""In place of an architecture: the default detector (``trainer.recipe``), which chooses for itself."""
+PartName = Literal["level", "time", "spectrum", "network"]
+PART_NAMES: tuple[PartName, ...] = get_args(PartName)
+
+PATCHES = "patches"
+"""The default architecture (``trainer.models.patches``), whose training and features are fixed."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +36,18 @@ class FitSettings:
     quantization: Quantization = "int8"
     warning: Method = field(default_factory=lambda: Method("rate", 0.005))
     alarm: Method = field(default_factory=lambda: Method("rate", 0.001))
-    network: NetworkSettings = field(default_factory=NetworkSettings)
+    network: NetworkSettings = field(default_factory=lambda: NetworkSettings(PATCHES, ()))
     training: TrainingSettings = field(default_factory=TrainingSettings)
+    parts: tuple[PartName, ...] = PART_NAMES
+    """Which parts judge a window."""
+    folds: int = FOLDS
+    """Contiguous blocks of each recording; windows of one are judged by what the others taught."""
     steps: int = 8000
-    """Steps in which the recipe's networks are trained."""
+    """Steps in which the default networks are trained."""
     bands: int | None = None
     """Bands that a spectrum is summed up in; None for every bin."""
     may_leave_quantization: bool = False
-    """The recipe takes float16 where the quantization loses too much; otherwise it is refused."""
+    """float16 is taken where the quantization loses too much; otherwise it is refused."""
 
 
 def default_features(architecture: str) -> FeatureKind:

@@ -12,7 +12,8 @@ from agent.inference.scoring import Threshold
 from trainer.evaluation import FalseAlarms
 from trainer.fit import FitReport
 from trainer.models import ARCHITECTURES
-from trainer.provenance import Provenance
+from trainer.provenance import Provenance, TrainingRecord
+from trainer.settings import PATCHES
 
 _INTERNAL = ("parts", "combination", "members", "golden_tolerance")
 
@@ -43,26 +44,29 @@ def _lines(report: FitReport) -> Iterator[tuple[str, str]]:
         yield from (("", note) for note in record.notes)
     yield "input", f"{', '.join(manifest.axes)}, {_rate(manifest)}"
     counts = provenance.windows
-    split = f"{counts.train} train, {counts.validation} validation, {counts.test} test"
-    if counts.folds:
-        split = f"{counts.train} in {counts.folds} folds, each judged by what the others taught"
-    yield "windows", f"{manifest.window.length} samples, hop {manifest.window.hop}: {split}"
+    yield (
+        "windows",
+        f"{manifest.window.length} samples, hop {manifest.window.hop}: {counts.total} in {counts.folds} "
+        "folds, each judged by what the others taught",
+    )
     yield "parts", ", ".join(f"{part.name} {part.weight:.2g}" for part in manifest.parts)
     yield "features", _features(manifest)
     yield "network", _network(report)
-    training = provenance.training
-    yield "loss", f"{training.loss:.4g} train, {training.validation_loss:.4g} validation"
+    if provenance.training.loss is not None:
+        yield "loss", _loss(provenance.training)
     yield from _quantization(provenance)
-    if report.network_us is not None:
-        yield "speed", f"{report.network_us:.0f} us per window for the network here, on {manifest.runtime}"
+    yield "speed", f"{report.network_us:.0f} us per window for the network here, on {manifest.runtime}"
     yield "warning", _threshold(manifest.thresholds.warning)
     yield "alarm", _threshold(manifest.thresholds.alarm)
     for counted in provenance.false_alarms:
-        yield "out of fold" if counts.folds else "held out", _false_alarms(counted)
+        yield "out of fold", _false_alarms(counted)
+    for session in provenance.left_out:
+        yield "left out", f"{', '.join(session.names)}: {_false_alarms(session.warning)}"
     if len(provenance.data) == 1:
         yield (
             "note",
-            "one recording is one session: another mounting or season may look abnormal; add recordings",
+            "one recording is one session: another mounting or season may look abnormal, and how often "
+            "cannot be said; add recordings of other days and mountings",
         )
     signed = f"signed by {report.signed_by}" if report.signed_by else "not signed"
     yield "bundle", f"{report.target.path}, {report.size_bytes / 1000:.1f} kB, {signed}"
@@ -90,11 +94,11 @@ def _features(manifest: Manifest) -> str:
 
 def _network(report: FitReport) -> str:
     training, settings = report.provenance.training, report.provenance.settings
-    if report.provenance.windows.folds:
+    network = settings.network
+    if network.architecture == PATCHES:
         return (
             f"convolutional autoencoder of patches, {training.parameters} parameters, {training.epochs} steps"
         )
-    network = settings.network
     if network.architecture not in ARCHITECTURES:
         return f"{network.architecture}, as it came"
     if ARCHITECTURES[network.architecture].closed_form:
@@ -102,8 +106,13 @@ def _network(report: FitReport) -> str:
     units = "-".join(str(size) for size in network.units)
     return (
         f"{network.architecture} {units} {network.activation}, {training.parameters} parameters, "
-        f"best after {training.best_epoch} of {training.epochs} epochs"
+        f"{training.best_epoch} epochs, best by the held-out windows of {training.epochs} tried"
     )
+
+
+def _loss(training: TrainingRecord) -> str:
+    held_out = training.validation_loss
+    return f"{training.loss:.4g}" + ("" if held_out is None else f", {held_out:.4g} on held-out windows")
 
 
 def _quantization(provenance: Provenance) -> Iterator[tuple[str, str]]:

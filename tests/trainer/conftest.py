@@ -19,7 +19,7 @@ from trainer.datasets import Source, simulated_source
 FloatArray = npt.NDArray[np.float32]
 
 _RATE_HZ = 100.0
-_TINY = ("--units", "8", "--epochs", "6", "--window", "32")
+_TINY = ("--arch", "dense", "--units", "8", "--epochs", "6", "--window", "32", "--folds", "3")
 
 
 def _healthy_samples(n_samples: int, n_axes: int = 2, seed: int = 0) -> FloatArray:

@@ -18,7 +18,7 @@ from trainer.quiet import load_tensorflow
 from trainer.training import Trained, TrainingSettings, train
 
 Run = Callable[..., Any]
-_QUICK = ("--window", 16, "--epochs", 3, "--batch-size", 256, "--learning-rate", 0.01)
+_QUICK = ("--folds", 3, "--window", 16, "--epochs", 3, "--batch-size", 256, "--learning-rate", 0.01)
 
 
 def waves(n_windows: int, seed: int, length: int = 16) -> np.ndarray:
@@ -75,7 +75,9 @@ def test_each_architecture_judges_a_recording_and_comes_out_the_same_again(
 
 
 def test_every_architecture_is_tested_above() -> None:
-    assert sorted(ARCHITECTURES) == ["conv", "dense", "lstm", "lstm-bottleneck", "pca", "spectral", "vae"]
+    # patches, the default, is that of test_fit.py.
+    others = {name for name, known in ARCHITECTURES.items() if not known.fixed}
+    assert sorted(others) == ["conv", "dense", "lstm", "lstm-bottleneck", "pca", "spectral", "vae"]
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.inference.detector import raw_scores
 from agent.inference.parts import LevelPart
-from trainer.calibration import calibrate, fit_tail
+from trainer.calibration import calibrate_scores, calibrated_scores, fit_tail
 from trainer.errors import DataError
 
 finite = st.floats(-1e3, 1e3, allow_nan=False, width=32)
@@ -90,9 +91,10 @@ def test_the_final_scores_of_unseen_windows_are_standard_normal() -> None:
     def windows(seed: int) -> np.ndarray:
         return np.random.default_rng(seed).standard_normal((4000, 32, 1)).astype(np.float32)
 
-    calibration = calibrate((part, quieter), {}, windows(0), 4000)
+    parts = (part, quieter)
+    calibration = calibrate_scores(parts, raw_scores(parts, {}, windows(0)), 4000)
     assert [len(fitted.tails) for fitted in calibration.parts] == [1, 1]
-    unseen = calibrate(calibration.parts, {}, windows(1), 4000).scores
+    unseen = calibrated_scores(calibration, raw_scores(parts, {}, windows(1)))
     for scores in (calibration.scores, unseen):
         assert np.median(scores) == pytest.approx(0.0, abs=0.1)
         # 1 in 200 windows exceeds 2.576, within the scatter of 20 windows.

@@ -77,7 +77,7 @@ def test_the_demo_raises_an_alarm_soon_after_the_fault(detector: Detector, seed:
 
 def test_the_bundle_that_ships_is_what_the_trainer_builds(detector: Detector, tmp_path: Path) -> None:
     target = Target(tmp_path / "demo-1.judder", "demo", "1")
-    build_demo(target, lambda loss: None)
+    build_demo(target, lambda doing, share: None)
     rebuilt, _ = open_detector(target.path)
     shipped = read_bundle(Path(str(files("agent") / "demo" / "demo-1.judder")))
     assert rebuilt.manifest.title == shipped.manifest.title == "demo-1"

@@ -45,10 +45,13 @@ class Architecture:
     closed_form: bool = False
     """True if ``module`` holds ``solve(settings, features, validation)`` instead of an untrained network."""
     recurrent: bool = False
+    fixed: bool = False
+    """True if its layers, features and training are not for choice."""
 
 
 # By name, as in the manifest.
 ARCHITECTURES: dict[str, Architecture] = {
+    "patches": Architecture("trainer.models.patches", (), time_order=True, fixed=True),
     "dense": Architecture("trainer.models.dense", (64, 16, 64)),
     "spectral": Architecture("trainer.models.dense", (100,), spectrum=True),
     "conv": Architecture("trainer.models.conv", (32, 16, 8)),

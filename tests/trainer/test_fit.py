@@ -1,4 +1,4 @@
-"""The default recipe, briefly trained on a simulated machine."""
+"""The whole way from recordings to a bundle, briefly trained on a simulated machine."""
 
 from __future__ import annotations
 
@@ -12,14 +12,10 @@ import pytest
 
 from agent.inference.detector import Detector, open_detector
 from agent.inference.scoring import Level
-from agent.inference.window import WindowSpec
-from firmware_bridge.recording import Recording, Segment
 from firmware_bridge.signals import RotatingMachine
 from trainer.distances import fit_bands, fit_time
-from trainer.errors import DataError
-from trainer.fit import FitReport, Target
-from trainer.folds import FOLDS, fold_windows
-from trainer.recipe import fit_recipe
+from trainer.fit import FitReport, Target, fit
+from trainer.folds import FOLDS
 from trainer.settings import FitSettings
 
 FloatArray = npt.NDArray[np.float32]
@@ -59,7 +55,7 @@ def fitted(tmp_path_factory: pytest.TempPathFactory, make_source: Callable[..., 
 
 def fit_one(path: Path, make_source: Callable[..., object]) -> FitReport:
     source = make_source(machine(60.0, seed=1), rate_hz=RATE_HZ)
-    return fit_recipe([source], SETTINGS, Target(path, "machine", "1"), None, lambda loss: None)  # type: ignore[list-item]
+    return fit([source], SETTINGS, Target(path, "machine", "1"), None, lambda doing, share: None)  # type: ignore[list-item]
 
 
 def test_four_parts_share_the_weight(fitted: Fitted) -> None:
@@ -87,7 +83,7 @@ def test_what_is_found(fitted: Fitted, change: dict[str, float], found: float) -
 def test_every_window_was_judged_out_of_its_fold(fitted: Fitted) -> None:
     provenance = fitted.report.provenance
     assert provenance.windows.folds == FOLDS
-    assert provenance.false_alarms[0].windows == provenance.windows.train
+    assert provenance.false_alarms[0].windows == provenance.windows.total
     assert provenance.fidelity.correlation > 0.9
 
 
@@ -95,28 +91,6 @@ def test_same_seed_same_bytes(fitted: Fitted, tmp_path: Path, make_source: Calla
     again = tmp_path / fitted.path.name
     fit_one(again, make_source)
     assert again.read_bytes() == fitted.path.read_bytes()
-
-
-def recording(samples: FloatArray, *segments: Segment) -> Recording:
-    stretches = segments or (Segment(0, len(samples)),)
-    return Recording(Path("r"), ("x", "y", "z"), samples, RATE_HZ, stretches, ())
-
-
-def test_no_window_spans_a_gap_or_two_blocks() -> None:
-    samples = np.zeros((1000, 3), np.float32)
-    samples[:, 0] = np.arange(1000)
-    folded = fold_windows([recording(samples, Segment(0, 470), Segment(470, 1000))], WindowSpec(32, 8))
-    first, last = folded.windows[:, 0, 0].astype(int), folded.windows[:, -1, 0].astype(int)
-    assert (last - first == 31).all()
-    assert (first // 200 == last // 200).all()
-    assert (first // 200 == folded.fold).all()
-    assert not ((first < 470) & (last >= 470)).any()
-    assert folded.independent == pytest.approx(len(first) / 4)
-
-
-def test_a_recording_too_short_for_the_folds_is_refused() -> None:
-    with pytest.raises(DataError, match="record longer"):
-        fold_windows([recording(np.zeros((150, 3), np.float32))], WindowSpec(32, 8))
 
 
 def test_a_distance_is_one_for_what_it_learnt() -> None:

@@ -1,0 +1,227 @@
+"""``judder-train fit``: from recordings of a healthy machine to a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+import click
+from click.core import ParameterSource
+
+from trainer.errors import MethodError
+from trainer.folds import FOLDS
+from trainer.models import ARCHITECTURES
+from trainer.network_options import NetworkChoices, network_options
+from trainer.options import (
+    json_option,
+    name_option,
+    out_option,
+    rate_option,
+    read_columns,
+    sign_option,
+    target_of,
+    version_option,
+)
+from trainer.progress import progress_bar
+from trainer.quantization import QUANTIZATIONS, Quantization
+from trainer.scaling import FeatureKind
+from trainer.settings import PART_NAMES, PATCHES, FitSettings, Metric, PartName, default_features
+from trainer.thresholds import Method, parse_method
+from trainer.training import Loss, TrainingSettings
+
+if TYPE_CHECKING:
+    from trainer.fit import FitReport
+
+_FIXED = ("features", "bands", "metric", "epochs", "batch_size", "learning_rate", "loss")
+"""Options that some architectures do not leave to choice."""
+
+
+def _method(ctx: click.Context, param: click.Parameter, value: str) -> Method:
+    try:
+        return parse_method(value)
+    except MethodError as error:
+        raise click.BadParameter(str(error), ctx, param) from error
+
+
+def _parts(ctx: click.Context, param: click.Parameter, value: str) -> tuple[PartName, ...]:
+    names = tuple(name.strip() for name in value.split(","))
+    if "network" not in names or not set(names) <= set(PART_NAMES):
+        raise click.BadParameter(
+            f"'{value}': of {', '.join(PART_NAMES)}, network among them, comma separated", ctx, param
+        )
+    return tuple(name for name in PART_NAMES if name in names)
+
+
+seed_option = click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Same seed, same bundle."
+)
+
+
+@click.command()
+@click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@out_option
+@click.option(
+    "--columns",
+    multiple=True,
+    callback=read_columns,
+    help="Channels to take, comma separated or repeated.  [default: all]",
+)
+@rate_option
+@click.option(
+    "--window",
+    type=click.IntRange(4, 65536),
+    help="Samples per window.  [default: 0.64 s as a power of two, 32 to 512]",
+)
+@click.option("--hop", type=click.IntRange(1, 65536), help="Samples between windows.  [default: window / 4]")
+@click.option(
+    "--features",
+    type=click.Choice(get_args(FeatureKind)),
+    help="The window over its RMS or mapped to 0..1, the log spectrum or its amplitude.  "
+    "[default: raw; spectrum for spectral]",
+)
+@click.option("--bands", type=click.IntRange(2, 32769), help="Bands of a spectrum.  [default: every bin]")
+@click.option(
+    "--arch",
+    type=click.Choice([*ARCHITECTURES]),
+    default=PATCHES,
+    show_default=True,
+    help="Architecture of the network.",
+)
+@network_options
+@click.option(
+    "--quantize",
+    type=click.Choice(QUANTIZATIONS),
+    default=FitSettings.quantization,
+    show_default=True,
+    help="Numbers that the network computes with.",
+)
+@click.option(
+    "--metric",
+    type=click.Choice(get_args(Metric)),
+    default=FitSettings.metric,
+    show_default=True,
+    help="Mean squared or mean absolute error of a reconstruction.",
+)
+@click.option(
+    "--threshold",
+    callback=_method,
+    metavar="METHOD",
+    default="rate:0.005",
+    show_default=True,
+    help="Line of the warning level: sigma:K, percentile:P or rate:P (P healthy windows per window).",
+)
+@click.option(
+    "--alarm",
+    callback=_method,
+    metavar="METHOD",
+    default="rate:0.001",
+    show_default=True,
+    help="Line of the alarm level, likewise; never below the warning line.",
+)
+@click.option("--epochs", type=click.IntRange(min=1), default=TrainingSettings.epochs, show_default=True)
+@click.option(
+    "--batch-size", type=click.IntRange(min=1), default=TrainingSettings.batch_size, show_default=True
+)
+@click.option(
+    "--learning-rate",
+    type=click.FloatRange(min=0, min_open=True),
+    default=TrainingSettings.learning_rate,
+    show_default=True,
+)
+@click.option(
+    "--loss",
+    type=click.Choice(get_args(Loss)),
+    default=TrainingSettings.loss,
+    show_default=True,
+    help="Error that training makes small.",
+)
+@click.option(
+    "--parts",
+    callback=_parts,
+    default=",".join(PART_NAMES),
+    show_default=True,
+    help="What judges a window.",
+)
+@click.option(
+    "--folds",
+    type=click.IntRange(3, 20),
+    default=FOLDS,
+    show_default=True,
+    help="Blocks of each recording; a network is trained without each.",
+)
+@seed_option
+@name_option
+@version_option
+@sign_option
+@json_option
+# Long because click hands over one argument an option; the work is in ``trainer.fit``.
+@click.pass_context
+def fit(
+    ctx: click.Context,
+    data: tuple[Path, ...],
+    out: Path,
+    columns: tuple[str, ...],
+    rate_hz: float | None,
+    window: int | None,
+    hop: int | None,
+    features: FeatureKind | None,
+    bands: int | None,
+    arch: str,
+    choices: NetworkChoices,
+    quantize: Quantization,
+    metric: Metric,
+    threshold: Method,
+    alarm: Method,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    loss: Loss,
+    parts: tuple[PartName, ...],
+    folds: int,
+    seed: int,
+    name: str | None,
+    version: str | None,
+    key_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Learn from DATA, recordings (CSV, NPZ or WAV) of a healthy machine, and write a bundle."""
+    from trainer.datasets import load_source
+    from trainer.fit import fit as fit_bundle
+    from trainer.signing import load_key
+
+    _check_choices(ctx, arch)
+    settings = FitSettings(
+        window,
+        hop,
+        features or default_features(arch),
+        metric,
+        quantize,
+        threshold,
+        alarm,
+        choices.settings(arch),
+        TrainingSettings(epochs, TrainingSettings.patience, batch_size, learning_rate, seed, loss),
+        bands=bands,
+        parts=parts,
+        folds=folds,
+        may_leave_quantization=ctx.get_parameter_source("quantize") is ParameterSource.DEFAULT,
+    )
+    target = target_of(out, name, version)
+    signer = load_key(key_file) if key_file else None
+    sources = [load_source(path, columns or None, rate_hz) for path in data]
+    with progress_bar() as on_progress:
+        report = fit_bundle(sources, settings, target, signer, on_progress)
+    tell(report, as_json)
+
+
+def tell(report: FitReport, as_json: bool) -> None:
+    """Print what came out."""
+    from trainer.summary import summary, summary_json
+
+    click.echo(summary_json(report) if as_json else summary(report))
+
+
+def _check_choices(ctx: click.Context, arch: str) -> None:
+    given = [name for name in _FIXED if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT]
+    if ARCHITECTURES[arch].fixed and given:
+        options = ", ".join("--" + name.replace("_", "-") for name in given)
+        raise click.UsageError(f"{arch} fixes {options}; leave it out, or choose another --arch")
