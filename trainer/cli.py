@@ -9,6 +9,7 @@ import click
 
 from agent.errors import AgentError
 from firmware_bridge.errors import BridgeError
+from trainer.cli_benchmark import benchmark
 from trainer.cli_derive import calibrate, threshold
 from trainer.cli_evaluate import evaluate
 from trainer.cli_fit import fit, tell
@@ -37,6 +38,7 @@ def main() -> None:
 
 
 main.add_command(fit)
+main.add_command(benchmark)
 main.add_command(evaluate)
 main.add_command(threshold)
 main.add_command(calibrate)

@@ -32,7 +32,7 @@ from trainer.training import Loss, TrainingSettings
 if TYPE_CHECKING:
     from trainer.fit import FitReport
 
-_FIXED = ("features", "bands", "metric", "epochs", "batch_size", "learning_rate", "loss")
+_FIXED = ("features", "bands", "metric", "eps", "epochs", "batch_size", "learning_rate", "loss")
 """Options that some architectures do not leave to choice."""
 
 
@@ -100,7 +100,15 @@ seed_option = click.option(
     type=click.Choice(get_args(Metric)),
     default=FitSettings.metric,
     show_default=True,
-    help="Mean squared or mean absolute error of a reconstruction.",
+    help="Mean absolute or squared error of a reconstruction, or the Mahalanobis distance of its absolute "
+    "errors per time step or band (row) or per axis.",
+)
+@click.option(
+    "--eps",
+    type=click.FloatRange(0.0, 1.0),
+    default=FitSettings.eps,
+    show_default=True,
+    help="Added to the errors' variances before a Mahalanobis distance is made of them, as a share.",
 )
 @click.option(
     "--threshold",
@@ -170,6 +178,7 @@ def fit(
     choices: NetworkChoices,
     quantize: Quantization,
     metric: Metric,
+    eps: float,
     threshold: Method,
     alarm: Method,
     epochs: int,
@@ -201,6 +210,7 @@ def fit(
         choices.settings(arch),
         TrainingSettings(epochs, TrainingSettings.patience, batch_size, learning_rate, seed, loss),
         bands=bands,
+        eps=eps,
         parts=parts,
         folds=folds,
         may_leave_quantization=ctx.get_parameter_source("quantize") is ParameterSource.DEFAULT,

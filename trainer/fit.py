@@ -10,14 +10,16 @@ taught.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from agent.inference.detector import Detector
+from agent.inference.error_distance import ErrorView
 from agent.inference.features import Features, centred
 from agent.inference.manifest import Manifest
 from agent.inference.model import TFLiteModel
@@ -27,17 +29,18 @@ from trainer.bundle import MODEL, check_writable, golden_windows, write_bundle
 from trainer.calibration import AnyPart, Calibration, calibrate_scores
 from trainer.crossfit import false_alarms, left_out_sessions, out_of_fold
 from trainer.datasets import Source, check_sources, choose_window, common_rate
+from trainer.error_covariance import fit_error_distance
 from trainer.errors import ConversionError
 from trainer.evaluation import Fidelity, compare, refuse_unfaithful
 from trainer.folds import FoldedWindows, fold_windows, session_groups
 from trainer.models import check_network
-from trainer.networks import Network, Task, train_networks
+from trainer.networks import Network, Networks, Task, train_networks
 from trainer.parts import fit_parts, weight
 from trainer.provenance import Provenance, TrainingRecord, WindowCounts, tell
 from trainer.quantization import QUANTIZATIONS, Quantization, time_per_window_us
 from trainer.quiet import diverted_output
 from trainer.scaling import fit_features
-from trainer.settings import PATCHES, FitSettings
+from trainer.settings import PATCHES, FitSettings, Metric
 from trainer.signing import Signer
 from trainer.thresholds import place
 
@@ -45,6 +48,13 @@ FloatArray = npt.NDArray[np.float32]
 
 OnProgress = Callable[[str, float], None]
 """Told what is being done, and the share of it that is done."""
+
+_METRICS: Mapping[Metric, Literal["mse", "mae", "mahalanobis"]] = {
+    "mse": "mse",
+    "mae": "mae",
+    "mahalanobis-row": "mahalanobis",
+    "mahalanobis-axis": "mahalanobis",
+}
 
 # int8 kernels round differently from processor to processor, float kernels add up in another order.
 _GOLDEN_TOLERANCE = {"int8": 0.25, "dynamic": 0.25, "float16": 0.05, "float32": 0.05}
@@ -135,11 +145,8 @@ def fit(
     """
     check_writable(target.path)
     subject = take(sources, settings)
-    if settings.network.architecture != PATCHES:
-        features = fit_features(settings.features, subject.folded.windows, subject.axes, settings.bands)
-        shape = features.shape(subject.window.length)
-        check_network(settings.network, shape, settings.features, settings.quantization)
-    settings, graphs = _graphs(subject, settings, on_progress)
+    networks = learn(subject, settings, on_progress)
+    settings, graphs = converted(subject, networks, settings, on_progress)
     return bundle_up(subject, graphs, settings, target, signer)
 
 
@@ -154,6 +161,53 @@ def take(sources: Sequence[Source], settings: FitSettings) -> Subject:
     window = choose_window(rate_hz, settings.window_length, settings.hop)
     folded = fold_windows([source.recording for source in sources], window, settings.folds)
     return Subject(sources, axes, rate_hz, window, folded)
+
+
+def learn(subject: Subject, settings: FitSettings, on_progress: OnProgress) -> Networks:
+    """Train all networks of a bundle.
+
+    Args:
+        subject: What is learnt about.
+        settings: The choices.
+        on_progress: Told of the progress.
+
+    Raises:
+        ChoiceError: If the settings do not go together.
+        TrainingError: If a network does not learn.
+    """
+    if settings.network.architecture != PATCHES:
+        features = fit_features(settings.features, subject.folded.windows, subject.axes, settings.bands)
+        shape = features.shape(subject.window.length)
+        check_network(settings.network, shape, settings.features, settings.quantization)
+    recordings = [source.recording for source in subject.sources]
+    task = Task(recordings, subject.window, subject.folded, subject.axes, subject.groups)
+    return train_networks(
+        task, settings, lambda share, loss: on_progress(f"training, loss {loss:.3g}", share)
+    )
+
+
+def converted(
+    subject: Subject, networks: Networks, settings: FitSettings, on_progress: OnProgress
+) -> tuple[FitSettings, Graphs]:
+    """Convert the networks; return the settings with the quantization that was chosen, too.
+
+    Args:
+        subject: What was learnt about.
+        networks: The networks.
+        settings: The choices.
+        on_progress: Told of the progress.
+
+    Raises:
+        ConversionError: If the network cannot be quantized, or loses too much by it.
+    """
+    settings, fidelity = _choose_quantization(networks.final, subject.folded.windows, settings)
+    every = (*networks.folds, *networks.sessions, networks.final)
+    graphs = []
+    for number, network in enumerate(every, start=1):
+        graphs.append(Graph(network.features, network.graph(settings.quantization)))
+        on_progress("converting", number / len(every))
+    folds = len(networks.folds)
+    return settings, Graphs(graphs[:folds], graphs[folds:-1], graphs[-1], fidelity, networks.record)
 
 
 def bundle_up(
@@ -177,7 +231,8 @@ def bundle_up(
     folded, axes = subject.folded, subject.axes
 
     def parts(windows: FloatArray, graph: Graph) -> tuple[AnyPart, ...]:
-        return fit_parts(settings.parts, windows, axes, network_part(graph.features, settings))
+        part = _judging(network_part(graph.features, settings), graph, windows, settings)
+        return fit_parts(settings.parts, windows, axes, part)
 
     def fitted(graph_of: Sequence[Graph]) -> Callable[[FloatArray, int], tuple[tuple[AnyPart, ...], Models]]:
         return lambda windows, left_out: (parts(windows, graph_of[left_out]), _loaded(graph_of[left_out]))
@@ -219,25 +274,8 @@ def network_part(features: Features, settings: FitSettings) -> ReconstructionPar
         MODEL,
         settings.network.architecture,
         settings.quantization,
-        "mse" if patches else settings.metric,
+        "mse" if patches else _METRICS[settings.metric],
     )
-
-
-def _graphs(subject: Subject, settings: FitSettings, on_progress: OnProgress) -> tuple[FitSettings, Graphs]:
-    """Train and convert the networks; return the settings with the quantization that was chosen, too."""
-    recordings = [source.recording for source in subject.sources]
-    task = Task(recordings, subject.window, subject.folded, subject.axes, subject.groups)
-    networks = train_networks(
-        task, settings, lambda share, loss: on_progress(f"training, loss {loss:.3g}", share)
-    )
-    settings, fidelity = _choose_quantization(networks.final, subject.folded.windows, settings)
-    every = (*networks.folds, *networks.sessions, networks.final)
-    graphs = []
-    for number, network in enumerate(every, start=1):
-        graphs.append(Graph(network.features, network.graph(settings.quantization)))
-        on_progress("converting", number / len(every))
-    folds = len(networks.folds)
-    return settings, Graphs(graphs[:folds], graphs[folds:-1], graphs[-1], fidelity, networks.record)
 
 
 def _choose_quantization(
@@ -265,6 +303,17 @@ def _choose_quantization(
                 others[name] = compared(name)
         refuse_unfaithful(quantization, fidelity, others)
     return replace(settings, quantization=quantization), fidelity
+
+
+def _judging(
+    part: ReconstructionPart, graph: Graph, windows: FloatArray, settings: FitSettings
+) -> ReconstructionPart:
+    """Return the part with what its metric must know of healthy errors."""
+    if part.metric != "mahalanobis":
+        return part
+    view: ErrorView = "row" if settings.metric == "mahalanobis-row" else "axis"
+    distance = fit_error_distance(part, _loaded(graph)[MODEL], windows, view, settings.eps)
+    return replace(part, distance=distance)
 
 
 def _loaded(graph: Graph) -> dict[str, TFLiteModel]:

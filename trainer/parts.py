@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,9 +10,11 @@ import numpy.typing as npt
 
 from agent.inference.distance import DistancePart, TimeColumns
 from agent.inference.features import centred
+from agent.inference.model import TFLiteModel
 from agent.inference.parts import LevelPart, ReconstructionPart
 from trainer.calibration import AnyPart
 from trainer.distances import fit_bands, fit_time
+from trainer.error_covariance import fit_error_distance
 from trainer.scaling import fit_level
 from trainer.settings import PART_NAMES, PartName
 
@@ -58,24 +60,34 @@ def fit_parts(
     return tuple(parts)
 
 
-def refit_parts(parts: Sequence[AnyPart], windows: FloatArray, axes: Sequence[str]) -> tuple[AnyPart, ...]:
+def refit_parts(
+    parts: Sequence[AnyPart], windows: FloatArray, axes: Sequence[str], models: Mapping[str, TFLiteModel]
+) -> tuple[AnyPart, ...]:
     """Return the same parts as other windows teach them, without tails; a network stays as it is.
 
     Args:
         parts: Of a finished detector.
         windows: Of a healthy machine, shape (n_windows, length, n_axes).
         axes: Names of the axes.
+        models: Its graphs.
 
     Raises:
         DataError: If an axis is silent in half of the windows.
     """
-    return tuple(_refit(part, windows, axes) for part in parts)
+    return tuple(_refit(part, windows, axes, models) for part in parts)
 
 
-def _refit(part: AnyPart, windows: FloatArray, axes: Sequence[str]) -> AnyPart:
+def _refit(
+    part: AnyPart, windows: FloatArray, axes: Sequence[str], models: Mapping[str, TFLiteModel]
+) -> AnyPart:
     if isinstance(part, LevelPart):
         return replace(fit_level(windows, axes), name=part.name, weight=part.weight)
     if isinstance(part, DistancePart):
         fit = fit_time if isinstance(part.columns, TimeColumns) else fit_bands
         return replace(fit(centred(windows), part.weight), name=part.name)
-    return replace(part, tails=())
+    bare = replace(part, tails=())
+    if part.distance is None:
+        return bare
+    distance = part.distance
+    fitted = fit_error_distance(bare, models[part.model], windows, distance.view, distance.eps)
+    return replace(bare, distance=fitted)

@@ -12,7 +12,7 @@ from trainer.scaling import FeatureKind
 from trainer.thresholds import Method
 from trainer.training import TrainingSettings
 
-Metric = Literal["mae", "mse"]
+Metric = Literal["mae", "mse", "mahalanobis-row", "mahalanobis-axis"]
 
 PartName = Literal["level", "time", "spectrum", "network"]
 PART_NAMES: tuple[PartName, ...] = get_args(PartName)
@@ -31,8 +31,9 @@ class FitSettings:
     """Samples between windows; None for a quarter of the length."""
     features: FeatureKind = "raw"
     metric: Metric = "mae"
-    """How a reconstruction is scored: by its mean absolute or mean squared error. The absolute error lies on
-    the scale of the amplitude, and its tail is shorter than that of its square."""
+    """How a reconstruction is scored: by its mean absolute or mean squared error, or by the Mahalanobis
+    distance of the absolute errors per row (time step or band) or per axis. The absolute error lies on the
+    scale of the amplitude, and its tail is shorter than that of its square."""
     quantization: Quantization = "int8"
     warning: Method = field(default_factory=lambda: Method("rate", 0.005))
     alarm: Method = field(default_factory=lambda: Method("rate", 0.001))
@@ -46,6 +47,8 @@ class FitSettings:
     """Steps in which the default networks are trained."""
     bands: int | None = None
     """Bands that a spectrum is summed up in; None for every bin."""
+    eps: float = 1e-3
+    """Added to the variances of the errors before they are inverted, as a share of their mean."""
     may_leave_quantization: bool = False
     """float16 is taken where the quantization loses too much; otherwise it is refused."""
 

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.decode import Range
+from agent.inference.error_distance import ErrorDistance
 from agent.inference.features import (
     Contribution,
     Features,
@@ -151,20 +152,39 @@ class ReconstructionPart:
     architecture: str
     """Which of the trainer's models it is."""
     quantization: Literal["int8", "float16", "dynamic", "float32"]
-    metric: Literal["mse", "mae"]
-    """Mean squared or mean absolute error."""
+    metric: Literal["mse", "mae", "mahalanobis"]
+    """Mean squared, mean absolute, or how far from healthy errors."""
     tails: tuple[Tail, ...] = ()
+    distance: ErrorDistance | None = None
+    """Of the metric ``mahalanobis``."""
+
+    def __post_init__(self) -> None:
+        if self.tails and (self.metric == "mahalanobis") != (self.distance is not None):
+            raise ValueError("a distance is given with the metric mahalanobis, and with no other")
 
     def raw_scores(self, windows: FloatArray, models: Models) -> FloatArray:
-        """Return raw scores, shape (n_windows, n_axes); see ``Part``."""
-        residual = self._residual(windows, models)
+        """Return raw scores, shape (n_windows, n_columns); see ``Part``.
+
+        A column is an axis; with the distance per row there is one, the largest distance of all rows.
+        """
+        residual = self.residual(windows, models)
+        if self.distance is not None:
+            return self.distance.columns(residual)
         return mean_square(residual) if self.metric == "mse" else mean_absolute(residual)
 
     def contributions(
         self, window: FloatArray, models: Models, axes: Sequence[str], rate_hz: float | None
     ) -> list[Contribution]:
-        """Return each axis' share of the error, by band if the features are a spectrum; see ``Part``."""
-        error = np.abs(self._residual(window[np.newaxis], models)[0])
+        """Return each axis' share of the error, by band if the features are a spectrum; see ``Part``.
+
+        With a distance it is the share of each row, or of each axis, in the squared distances.
+        """
+        residual = self.residual(window[np.newaxis], models)
+        if self.distance is not None:
+            squares = np.square(self.distance.of(residual)[0])
+            rows = [f"step {number}" for number in range(len(squares))]
+            return shares(axes if self.distance.view == "axis" else rows, squares)
+        error = np.abs(residual[0])
         if self.metric == "mse":
             error = np.square(error)
         if not isinstance(self.features, SpectrumFeatures):
@@ -180,7 +200,13 @@ class ReconstructionPart:
         ]
         return shares(names, bands.ravel())
 
-    def _residual(self, windows: FloatArray, models: Models) -> FloatArray:
+    def residual(self, windows: FloatArray, models: Models) -> FloatArray:
+        """Return target minus output, shape (n_windows, n_rows, n_axes).
+
+        Args:
+            windows: Centred, shape (n_windows, length, n_axes).
+            models: The graphs of the bundle.
+        """
         features = self.features.of(windows)
         target = self.features.target(features)
         return target - models[self.model].reconstruct(features).reshape(target.shape)

@@ -211,7 +211,7 @@ def test_a_file_without_a_key_is_told_before_training(
 
 
 def test_an_int8_model_that_loses_too_much_is_refused(
-    judder_train: Run, make_source: Run, tmp_path: Path
+    judder_train: Run, make_source: Run, tiny: tuple[str, ...], tmp_path: Path
 ) -> None:
     # One blow in training, a hundred thousand times the vibration, takes all of int8's 255 steps.
     random = np.random.default_rng(0)
@@ -219,7 +219,7 @@ def test_an_int8_model_that_loses_too_much_is_refused(
     samples[500] = 1e3
     save_recording(tmp_path / "a.npz", make_source(samples).recording)
     out = tmp_path / "x-1.judder"
-    result = judder_train("fit", tmp_path / "a.npz", "--out", out, "--window", 32, "--quantize", "int8")
+    result = judder_train("fit", tmp_path / "a.npz", "--out", out, *tiny, "--quantize", "int8")
     assert result.exit_code == 1
     assert "int8 loses too much: its scores correlate with those of float32 by" in result.stderr
     assert "choose --quantize float16 or float32" in result.stderr

@@ -60,7 +60,7 @@ def test_recordings_with_other_rates_are_refused(make_source: Make, healthy_samp
     samples = healthy_samples(4000)
     sources = [make_source(samples, name=f"{rate}.csv", rate_hz=rate) for rate in (100.0, 101.0, 200.0)]
     with pytest.raises(DataError, match=r"200\.0\.csv: sampled at 200 Hz, the others at 101 Hz"):
-        check_sources(sources)
+        common_rate(sources)
 
 
 def test_a_rate_that_only_some_recordings_know_is_asked_for(make_source: Make, healthy_samples: Make) -> None:

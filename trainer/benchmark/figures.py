@@ -1,0 +1,136 @@
+"""What a detector makes of one machine: figures of its windows, and of the alerts that they raise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from agent.inference.window import WindowSpec, cut, window_starts
+from firmware_bridge.recording import Recording
+from trainer.alerts import AlertRule, find_alerts
+from trainer.evaluation import upper_limit
+
+FloatArray = npt.NDArray[np.float32]
+Scores = npt.NDArray[np.float64]
+
+Score = Callable[[FloatArray], Scores]
+"""Scores windows, shape (n_windows, length, n_axes): higher is more abnormal."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Recordings of one machine."""
+
+    name: str
+    healthy: tuple[Recording, ...]
+    """To learn from."""
+    unseen: Mapping[str, tuple[Recording, ...]]
+    """Healthy, held out, by kind."""
+    defective: Mapping[str, tuple[Recording, ...]]
+    """By kind of defect."""
+
+
+@dataclass(frozen=True)
+class FalseAlarmRate:
+    """Windows of an unseen healthy recording at or above the line."""
+
+    kind: str
+    alarms: int
+    windows: int
+    limit: float
+    """Upper 95 % limit of the rate, over independent windows."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """A row of the table."""
+
+    machine: str
+    detector: str
+    roc_auc: float
+    pr_auc: float
+    recall: float
+    """Of all defective windows, at the warning line."""
+    worst_recall: float
+    """Of the kind of defect that is found least."""
+    balanced_f1: float
+    """F1 as if there were as many healthy windows as defective ones."""
+    false_alarms: tuple[FalseAlarmRate, ...]
+    delay_s: float | None
+    """Median over the kinds of defect, from their begin to the alert; None if half of them raise none."""
+    found: int
+    """Kinds of defect that raise an alert by the gateway's rule."""
+    kinds: int
+    float_roc_auc: float | None = None
+    """Of the float32 twin; None for a detector that has none."""
+
+
+def figures(machine: Machine, detector: str, score: Score, line: float, spec: WindowSpec) -> Figures:
+    """Return what a detector makes of a machine.
+
+    Args:
+        machine: Its recordings.
+        detector: What the detector is called.
+        score: Scores windows.
+        line: Of the warning level, from healthy windows that were learnt from.
+        spec: Length and hop of the windows.
+    """
+    healthy = {kind: _scored(score, recordings, spec) for kind, recordings in machine.unseen.items()}
+    defective = {kind: _scored(score, recordings, spec) for kind, recordings in machine.defective.items()}
+    negative, positive = np.concatenate(list(healthy.values())), np.concatenate(list(defective.values()))
+    labels = np.concatenate([np.zeros(len(negative)), np.ones(len(positive))])
+    scores = np.concatenate([negative, positive])
+    recall, rate = float(np.mean(positive >= line)), float(np.mean(negative >= line))
+    delays = [_delay_s(score, recordings[0], line, spec) for recordings in machine.defective.values()]
+    found = sorted(delay for delay in delays if delay is not None)
+    half = (len(delays) - 1) // 2
+    return Figures(
+        machine.name,
+        detector,
+        float(roc_auc_score(labels, scores)),
+        float(average_precision_score(labels, scores)),
+        recall,
+        min(float(np.mean(found_here >= line)) for found_here in defective.values()),
+        2.0 * recall / (1.0 + recall + rate),
+        tuple(_rate(kind, scores >= line, spec) for kind, scores in healthy.items()),
+        found[half] if len(found) > half else None,
+        len(found),
+        len(delays),
+    )
+
+
+def windows_of(recordings: Iterable[Recording], spec: WindowSpec) -> FloatArray:
+    """Return all windows of recordings, shape (n_windows, length, n_axes)."""
+    parts = [
+        cut(recording.samples, window_starts(_segments(recording), spec), spec.length)
+        for recording in recordings
+    ]
+    return np.concatenate(parts)
+
+
+def _segments(recording: Recording) -> list[tuple[int, int]]:
+    return [(segment.start, segment.end) for segment in recording.segments]
+
+
+def _scored(score: Score, recordings: Iterable[Recording], spec: WindowSpec) -> Scores:
+    return np.concatenate([score(windows_of([recording], spec)) for recording in recordings])
+
+
+def _delay_s(score: Score, recording: Recording, line: float, spec: WindowSpec) -> float | None:
+    """Return the time from the first sample to the alert, by the gateway's rule; None if there is none."""
+    starts = window_starts(_segments(recording), spec)
+    alerts = find_alerts(score(windows_of([recording], spec)), line, line, AlertRule())
+    if not alerts or not recording.rate_hz:
+        return None
+    first = starts[alerts[0].raised] + spec.length - recording.segments[0].start
+    return float(first / recording.rate_hz)
+
+
+def _rate(kind: str, alarms: npt.NDArray[np.bool_], spec: WindowSpec) -> FalseAlarmRate:
+    independent = max(int(len(alarms) * spec.hop / spec.length), 1)
+    limit = upper_limit(float(alarms.mean()) * independent, independent)
+    return FalseAlarmRate(kind, int(alarms.sum()), len(alarms), limit)

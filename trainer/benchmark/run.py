@@ -1,0 +1,99 @@
+"""One machine: judder's architectures, and simple detectors on the same windows."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from agent.inference.detector import Detector, open_detector
+from agent.inference.scoring import Level
+from agent.inference.window import WindowSpec
+from trainer.benchmark.baselines import BASELINES
+from trainer.benchmark.figures import Figures, Machine, Score, figures, windows_of
+from trainer.datasets import simulated_source
+from trainer.errors import ConversionError
+from trainer.fit import OnProgress, Subject, Target, bundle_up, converted, learn, take
+from trainer.models import ARCHITECTURES, NetworkSettings
+from trainer.networks import Networks
+from trainer.settings import PATCHES, FitSettings, default_features
+
+FloatArray = npt.NDArray[np.float32]
+
+_SIGMAS = 3.0
+"""A simple detector's line lies so many standard deviations above the mean of what it learnt from."""
+
+OnFigures = Callable[[Figures], None]
+
+
+def run(
+    machine: Machine,
+    architectures: Sequence[str],
+    settings: FitSettings,
+    on_progress: OnProgress,
+    on_figures: OnFigures,
+) -> None:
+    """Tell the figures of each architecture, all parts together, and then of each simple detector.
+
+    Args:
+        machine: Recordings of one machine.
+        architectures: Keys of ``ARCHITECTURES``, one or more.
+        settings: Training and quantization; architecture and features are those of each one.
+        on_progress: Told of the progress.
+        on_figures: Told of each row when it is there.
+
+    Raises:
+        TrainerError: If an architecture cannot learn from the recordings.
+    """
+    subject = take(
+        [simulated_source(str(recording.path), recording) for recording in machine.healthy], settings
+    )
+    for architecture in architectures:
+        on_figures(_judder(machine, subject, _settings(settings, architecture), on_progress))
+    learnt = windows_of(machine.healthy, subject.window)
+    for name, baseline in BASELINES.items():
+        score = baseline(learnt)
+        healthy = score(learnt)
+        line = float(healthy.mean() + _SIGMAS * healthy.std())
+        on_figures(figures(machine, name, score, line, subject.window))
+
+
+def _settings(settings: FitSettings, architecture: str) -> FitSettings:
+    network = NetworkSettings(architecture, ARCHITECTURES[architecture].units)
+    return replace(settings, network=network, features=default_features(architecture))
+
+
+def _judder(machine: Machine, subject: Subject, settings: FitSettings, on_progress: OnProgress) -> Figures:
+    """Train once, and judge with the network as it ships and as it was trained."""
+    architecture = settings.network.architecture
+    name = f"judder {architecture}" + (" (default)" if architecture == PATCHES else "")
+    networks = learn(subject, settings, on_progress)
+    try:
+        detector, quantization = _detector(subject, networks, settings, on_progress)
+    except ConversionError:  # a loop cannot be made int8
+        detector, quantization = _detector(
+            subject, networks, replace(settings, quantization="float16"), on_progress
+        )
+    exact, _ = _detector(subject, networks, replace(settings, quantization="float32"), on_progress)
+    shipped = _figures(machine, f"{name}, {quantization}", detector, subject.window)
+    return replace(shipped, float_roc_auc=_figures(machine, name, exact, subject.window).roc_auc)
+
+
+def _detector(
+    subject: Subject, networks: Networks, settings: FitSettings, on_progress: OnProgress
+) -> tuple[Detector, str]:
+    chosen, graphs = converted(subject, networks, settings, on_progress)
+    with tempfile.TemporaryDirectory() as folder:
+        target = Target(Path(folder) / "machine-1.judder", "machine", "1")
+        bundle_up(subject, graphs, chosen, target, None)
+        detector, _ = open_detector(target.path)
+    return detector, chosen.quantization
+
+
+def _figures(machine: Machine, name: str, detector: Detector, window: WindowSpec) -> Figures:
+    score: Score = lambda windows: np.array([verdict.score for verdict in detector.judge(windows)])  # noqa: E731
+    return figures(machine, name, score, detector.manifest.thresholds.of(Level.WARNING), window)
