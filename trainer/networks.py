@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from agent.inference.features import Features, centred, mean_square
 from agent.inference.window import WindowSpec
+from agent.inference.window_numbers import WindowNumbers
 from firmware_bridge.recording import Recording
 from trainer.folds import FoldedWindows, fold_windows
 from trainer.models import patches
@@ -105,7 +106,8 @@ def _train_patches(task: Task, settings: FitSettings, on_loss: OnLoss) -> Networ
     scales = (np.sqrt(mean_square(x[mask]).mean(axis=0, dtype=np.float64)) for mask in learnt)
     features = [patches.patch_features(short(scale), length) for scale in scales]
     chosen = [
-        patches.choose_patches(f.of(x[mask]), f.patch) for f, mask in zip(features, learnt, strict=True)
+        patches.choose_patches(f.of(WindowNumbers(x[mask])), f.patch)
+        for f, mask in zip(features, learnt, strict=True)
     ]
     losses: list[float] = []
 
@@ -120,7 +122,9 @@ def _train_patches(task: Task, settings: FitSettings, on_loss: OnLoss) -> Networ
     def network(index: int) -> Network:
         own, own_weights = features[index], weights[index]
         return Network(
-            own, lambda: patches.convolutional(own_weights, own, length), own.of(_some(x[learnt[index]]))
+            own,
+            lambda: patches.convolutional(own_weights, own, length),
+            own.of(WindowNumbers(_some(x[learnt[index]]))),
         )
 
     parameters = sum(weight.size for weight in weights[-1])
@@ -168,8 +172,8 @@ def _train_one(
     on_epoch: Callable[[float], None],
 ) -> tuple[Network, Trained]:
     features = fit_features(settings.features, windows.windows[learn], axes, settings.bands)
-    learnt = features.of(centred(windows.windows[learn]))
-    checked = None if check is None else features.of(centred(windows.windows[check]))
+    learnt = features.of(WindowNumbers(windows.windows[learn]))
+    checked = None if check is None else features.of(WindowNumbers(windows.windows[check]))
     trained = train(learnt, checked, settings.network, settings.training, on_epoch)
     return Network(features, lambda: trained.model, _some(learnt)), trained
 

@@ -24,8 +24,9 @@ from agent.inference.features import (
     mean_absolute,
     mean_square,
 )
-from agent.inference.model import TFLiteModel
+from agent.inference.model import STACK, TFLiteModel
 from agent.inference.scoring import Tail, sidak
+from agent.inference.window_numbers import WindowNumbers
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -56,20 +57,20 @@ class Part(Protocol):
         """Calibration, one per column."""
         ...
 
-    def raw_scores(self, windows: FloatArray, models: Models) -> FloatArray:
-        """Return raw scores, shape (n_windows, n_columns), of centred windows (n_windows, length, n_axes)."""
+    def raw_scores(self, numbers: WindowNumbers, models: Models) -> FloatArray:
+        """Return raw scores, shape (n_windows, n_columns)."""
         ...
 
     def contributions(
-        self, window: FloatArray, models: Models, axes: Sequence[str], rate_hz: float | None
+        self, window: WindowNumbers, models: Models, axes: Sequence[str], rate_hz: float | None
     ) -> list[Contribution]:
-        """Return where the deviation of one centred window, shape (length, n_axes), lies; unsorted."""
+        """Return where the deviation of one window lies; unsorted."""
         ...
 
 
 def log_p(part: Part, raw: Sequence[float]) -> float:
     """Return ln of a part's p-value from its raw scores: the smallest over its columns, Sidak-corrected."""
-    smallest = min(tail.log_p(value) for tail, value in zip(part.tails, raw, strict=True))
+    smallest = min([tail.log_p(value) for tail, value in zip(part.tails, raw, strict=True)])
     return sidak(smallest, len(part.tails))
 
 
@@ -92,18 +93,18 @@ class LevelPart:
     """Healthy spread below the median, likewise."""
     tails: tuple[Tail, ...] = ()
 
-    def raw_scores(self, windows: FloatArray, models: Models) -> FloatArray:
+    def raw_scores(self, numbers: WindowNumbers, models: Models) -> FloatArray:
         """Return raw scores, shape (n_windows, n_columns); see ``Part``."""
-        excess = np.sqrt(mean_square(windows) @ self._columns)
+        excess = np.sqrt(numbers.mean_square @ self._columns)
         excess -= np.float32(1.0)
         scores: FloatArray = np.maximum(excess * self._per_high, excess * self._per_low)
         return scores
 
     def contributions(
-        self, window: FloatArray, models: Models, axes: Sequence[str], rate_hz: float | None
+        self, window: WindowNumbers, models: Models, axes: Sequence[str], rate_hz: float | None
     ) -> list[Contribution]:
         """Return each axis' share of the squared deviation in level; see ``Part``."""
-        columns = self.raw_scores(window[np.newaxis], models)[0][: len(axes)]
+        columns = self.raw_scores(window, models)[0][: len(axes)]
         return shares(axes, np.maximum(columns, 0.0) ** 2)
 
     @cached_property
@@ -155,24 +156,27 @@ class ReconstructionPart:
     """Mean squared or mean absolute error."""
     tails: tuple[Tail, ...] = ()
 
-    def raw_scores(self, windows: FloatArray, models: Models) -> FloatArray:
+    def raw_scores(self, numbers: WindowNumbers, models: Models) -> FloatArray:
         """Return raw scores, shape (n_windows, n_axes); see ``Part``."""
-        residual = self._residual(windows, models)
-        return mean_square(residual) if self.metric == "mse" else mean_absolute(residual)
+        features = self.features.of(numbers)
+        if len(features) <= STACK:
+            return self._errors(features, models)
+        blocks = np.array_split(features, range(STACK, len(features), STACK))  # a block stays in the cache
+        return np.concatenate([self._errors(block, models) for block in blocks])
 
     def contributions(
-        self, window: FloatArray, models: Models, axes: Sequence[str], rate_hz: float | None
+        self, window: WindowNumbers, models: Models, axes: Sequence[str], rate_hz: float | None
     ) -> list[Contribution]:
         """Return each axis' share of the error, by band if the features are a spectrum; see ``Part``."""
-        error = np.abs(self._residual(window[np.newaxis], models)[0])
+        error = np.abs(self._residual(self.features.of(window), models)[0])
         if self.metric == "mse":
             error = np.square(error)
         if not isinstance(self.features, SpectrumFeatures):
             return shares(axes, error.sum(axis=0))
         edges = np.unique(np.linspace(0, len(error), _BANDS + 1).astype(int))
         bands = np.add.reduceat(error, edges[:-1], axis=0)
-        step_hz = rate_hz / len(window) if rate_hz else None
-        bins = self.features.edges(len(window))
+        step_hz = rate_hz / window.length if rate_hz else None
+        bins = self.features.edges(window.length)
         names = [
             f"{axis} {band_name(bins[low], bins[high], step_hz)}"
             for low, high in itertools.pairwise(edges)
@@ -180,10 +184,15 @@ class ReconstructionPart:
         ]
         return shares(names, bands.ravel())
 
-    def _residual(self, windows: FloatArray, models: Models) -> FloatArray:
-        features = self.features.of(windows)
-        target = self.features.target(features)
-        return target - models[self.model].reconstruct(features).reshape(target.shape)
+    def _errors(self, features: FloatArray, models: Models) -> FloatArray:
+        residual = self._residual(features, models)
+        return mean_square(residual) if self.metric == "mse" else mean_absolute(residual)
+
+    def _residual(self, features: FloatArray, models: Models) -> FloatArray:
+        """Return target minus output, shape (n_windows, n_rows, n_axes)."""
+        residual = models[self.model].reconstruct(features)
+        np.subtract(self.features.target(features), residual, out=residual)
+        return residual.reshape(len(features), -1, features.shape[2])
 
 
 def band_name(low: int, high: int, step_hz: float | None) -> str:
