@@ -14,7 +14,8 @@ import numpy.typing as npt
 from agent.inference.detector import log_ps
 from agent.inference.distance import DistancePart
 from agent.inference.parts import LevelPart, ReconstructionPart
-from agent.inference.scoring import TAIL_PROBABILITY, Tail, joined, score_from_log_p
+from agent.inference.scoring import TAIL_PROBABILITY, Tail
+from agent.inference.scoring_arrays import joined, scores_from_log_ps, tail_log_ps
 from trainer.errors import DataError
 from trainer.scaling import short
 
@@ -76,11 +77,11 @@ def calibrated_scores(calibration: Calibration, scores: Sequence[FloatArray]) ->
 
 def _joined(parts: Sequence[AnyPart], scores: Sequence[FloatArray]) -> ScoreArray:
     log_weights = [math.log(part.weight) for part in parts]
-    return np.array([joined(row, log_weights) for row in log_ps(parts, scores)])
+    return joined(log_ps(parts, scores), log_weights)
 
 
 def _scores(combination: Tail, together: ScoreArray) -> ScoreArray:
-    return np.array([score_from_log_p(combination.log_p(value)) for value in together])
+    return scores_from_log_ps(tail_log_ps(combination, together))
 
 
 def fit_tail(scores: FloatArray | ScoreArray, independent: float) -> Tail:

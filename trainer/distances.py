@@ -8,6 +8,7 @@ from sklearn.covariance import ledoit_wolf
 
 from agent.inference.distance import BandColumns, DistancePart, TimeColumns
 from agent.inference.features import amplitude_spectrum, mean_square
+from agent.inference.window_numbers import WindowNumbers
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -35,7 +36,7 @@ def fit_time(windows: FloatArray, weight: float) -> DistancePart:
         median_log_crest=_medians(np.log(peak / safe)),
         median_log_form=_medians(np.log(mean / safe)),
     )
-    numbers = columns.of(windows).astype(np.float64)
+    numbers = columns.of(WindowNumbers(windows)).astype(np.float64)
     spread = np.maximum(_mad(numbers), _SPREAD_FLOOR)
     return _fit("time", weight, columns, numbers, spread)
 
@@ -53,7 +54,7 @@ def fit_bands(windows: FloatArray, weight: float) -> DistancePart:
     power = np.square(amplitude_spectrum(windows)[:, 1:].astype(np.float64))
     total_g = _medians(np.sqrt(power.sum(axis=1)))
     columns = BandColumns("bands", min(MAX_BANDS, windows.shape[1] // 2), total_g)
-    numbers = columns.of(windows).astype(np.float64)
+    numbers = columns.of(WindowNumbers(windows)).astype(np.float64)
     spreads = _mad(numbers)
     spread = np.maximum(spreads, max(float(np.quantile(spreads, 0.9)), _SPREAD_FLOOR))
     return _fit("spectrum", weight, columns, numbers, spread)

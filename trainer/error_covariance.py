@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.inference.error_distance import ErrorDistance, ErrorView, observations
-from agent.inference.features import centred
 from agent.inference.model import TFLiteModel
 from agent.inference.parts import ReconstructionPart
+from agent.inference.window_numbers import WindowNumbers
 from trainer.errors import DataError
 from trainer.scaling import short
 
@@ -74,7 +74,8 @@ def fit_error_distance(
     """
     running: RunningCovariance | None = None
     for start in range(0, len(windows), BATCH):
-        residual = part.residual(centred(windows[start : start + BATCH]), {part.model: model})
+        features = part.features.of(WindowNumbers(windows[start : start + BATCH]))
+        residual = part.residual(features, {part.model: model})
         seen = observations(residual, view)
         running = running or RunningCovariance(seen.shape[2])
         running.update(seen.reshape(-1, seen.shape[2]))

@@ -20,11 +20,12 @@ import numpy.typing as npt
 
 from agent.inference.detector import Detector
 from agent.inference.error_distance import ErrorView
-from agent.inference.features import Features, centred
+from agent.inference.features import Features
 from agent.inference.manifest import Manifest
 from agent.inference.model import TFLiteModel
 from agent.inference.parts import Models, ReconstructionPart
 from agent.inference.window import WindowSpec
+from agent.inference.window_numbers import WindowNumbers
 from trainer.bundle import MODEL, check_writable, golden_windows, write_bundle
 from trainer.calibration import AnyPart, Calibration, calibrate_scores
 from trainer.crossfit import false_alarms, left_out_sessions, out_of_fold
@@ -259,7 +260,7 @@ def bundle_up(
     golden = golden_windows(detector, folded.windows, settings.training.seed)
     written = write_bundle(target.path, manifest, graphs.final.content, golden, signer)
     signed_by = signer.public_key if signer else None
-    network_us = time_per_window_us(model, graphs.final.features.of(centred(folded.windows[:50])))
+    network_us = time_per_window_us(model, graphs.final.features.of(WindowNumbers(folded.windows[:50])))
     return FitReport(target, written, provenance, target.path.stat().st_size, signed_by, network_us)
 
 

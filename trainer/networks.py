@@ -10,8 +10,9 @@ from statistics import median_low
 import numpy as np
 import numpy.typing as npt
 
-from agent.inference.features import Features, centred, mean_square
+from agent.inference.features import Features
 from agent.inference.window import WindowSpec
+from agent.inference.window_numbers import WindowNumbers
 from firmware_bridge.recording import Recording
 from trainer.folds import FoldedWindows, fold_windows
 from trainer.models import patches
@@ -101,11 +102,12 @@ def _train_patches(task: Task, settings: FitSettings, on_loss: OnLoss) -> Networ
     learnt = [folded.fold != fold for fold in range(folded.count)]
     learnt += [~np.isin(folded.session, group) for group in task.groups]
     learnt.append(np.ones(len(folded.fold), bool))
-    x, length = centred(folded.windows), folded.windows.shape[1]
-    scales = (np.sqrt(mean_square(x[mask]).mean(axis=0, dtype=np.float64)) for mask in learnt)
+    squares, length = WindowNumbers(folded.windows).mean_square, folded.windows.shape[1]
+    scales = (np.sqrt(squares[mask].mean(axis=0, dtype=np.float64)) for mask in learnt)
     features = [patches.patch_features(short(scale), length) for scale in scales]
     chosen = [
-        patches.choose_patches(f.of(x[mask]), f.patch) for f, mask in zip(features, learnt, strict=True)
+        patches.choose_patches(_of(own, folded.windows[mask]), own.patch)
+        for own, mask in zip(features, learnt, strict=True)
     ]
     losses: list[float] = []
 
@@ -120,7 +122,9 @@ def _train_patches(task: Task, settings: FitSettings, on_loss: OnLoss) -> Networ
     def network(index: int) -> Network:
         own, own_weights = features[index], weights[index]
         return Network(
-            own, lambda: patches.convolutional(own_weights, own, length), own.of(_some(x[learnt[index]]))
+            own,
+            lambda: patches.convolutional(own_weights, own, length),
+            _of(own, _some(folded.windows[learnt[index]])),
         )
 
     parameters = sum(weight.size for weight in weights[-1])
@@ -168,10 +172,14 @@ def _train_one(
     on_epoch: Callable[[float], None],
 ) -> tuple[Network, Trained]:
     features = fit_features(settings.features, windows.windows[learn], axes, settings.bands)
-    learnt = features.of(centred(windows.windows[learn]))
-    checked = None if check is None else features.of(centred(windows.windows[check]))
+    learnt = _of(features, windows.windows[learn])
+    checked = None if check is None else _of(features, windows.windows[check])
     trained = train(learnt, checked, settings.network, settings.training, on_epoch)
     return Network(features, lambda: trained.model, _some(learnt)), trained
+
+
+def _of(features: Features, windows: FloatArray) -> FloatArray:
+    return features.of(WindowNumbers(windows))
 
 
 def _some(windows: FloatArray) -> FloatArray:

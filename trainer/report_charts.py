@@ -14,6 +14,7 @@ from agent.inference.manifest import Manifest
 from agent.inference.model import TFLiteModel
 from agent.inference.parts import ReconstructionPart
 from agent.inference.window import cut
+from agent.inference.window_numbers import WindowNumbers
 from trainer.charts import Band, Bars, Item, Line, Mark, Values, chart
 from trainer.labels import Label, LabelArray
 from trainer.quiet import diverted_output
@@ -168,7 +169,7 @@ def reconstruction_errors(
     errors: list[Values] = []
     for recording in scored:
         for chunk in np.array_split(recording.starts, max(len(recording.starts) // 256, 1)):
-            windows = centred(cut(recording.source.recording.samples, chunk, length))
+            windows = WindowNumbers(cut(recording.source.recording.samples, chunk, length))
             errors.append(part.raw_scores(windows, models).astype(np.float64).mean(axis=1))
     return np.concatenate(errors)
 
@@ -227,10 +228,10 @@ def _model(part: ReconstructionPart, bundle: Bundle) -> TFLiteModel:
 def _reconstructed(
     part: ReconstructionPart, bundle: Bundle, window: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    features = part.features.of(centred(window[np.newaxis]))
-    target = part.features.target(features)
-    made = _model(part, bundle).reconstruct(features).reshape(target.shape)
-    return target[0], made[0]
+    features = part.features.of(WindowNumbers(window[np.newaxis]))
+    target, made = part.features.target(features), _model(part, bundle).reconstruct(features)
+    rows = (-1, features.shape[2])
+    return target[0].reshape(rows), made[0].reshape(rows)
 
 
 def _shown(part: ReconstructionPart, values: FloatArray) -> Values:

@@ -12,12 +12,12 @@ from agent.inference.features import (
     Features,
     RawFeatures,
     SpectrumFeatures,
-    amplitude_spectrum,
     banded,
     centred,
     mean_square,
 )
 from agent.inference.parts import LevelPart, rms_columns
+from agent.inference.window_numbers import WindowNumbers
 from trainer.errors import ChoiceError, DataError
 
 FloatArray = npt.NDArray[np.float32]
@@ -99,7 +99,7 @@ def _checked(bands: int | None, length: int) -> int:
 
 
 def _fit_spectrum(x: FloatArray, scale: Literal["log", "linear"], bands: int) -> SpectrumFeatures:
-    rows = banded(amplitude_spectrum(x), bands)
+    rows = banded(WindowNumbers(x).amplitude, bands).transpose(0, 2, 1)
     # Amplitudes of a noisy bin are Rayleigh distributed: now and then one is nearly 0, its logarithm far out.
     # With a fifth of the median, which is the noise floor, added, their logarithm has the kurtosis of a
     # Gaussian variable (excess 0.01; without it 2.4), and the lines are left alone.

@@ -11,13 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.errors import BundleError, ModelError, WindowError
+from agent.inference import scoring_arrays
 from agent.inference.bundle import Bundle, read_bundle
-from agent.inference.features import AxisStatistics, Contribution, axis_statistics, centred
+from agent.inference.features import AxisStatistics, Contribution, axis_statistics
 from agent.inference.manifest import Manifest
 from agent.inference.model import TFLiteModel
 from agent.inference.parts import Models, Part, ReconstructionPart, log_p
 from agent.inference.scoring import Level, joined, score_from_log_p
+from agent.inference.scoring_arrays import ScoreArray, part_log_ps, scores_from_log_ps, tail_log_ps
 from agent.inference.window import IndexArray, cut, window_starts
+from agent.inference.window_numbers import WindowNumbers
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -60,18 +63,18 @@ def raw_scores(parts: Sequence[Part], models: Models, windows: FloatArray) -> li
     Raises:
         WindowError: If a sample or a raw score is not finite.
     """
-    x = centred(windows)
-    scores = [part.raw_scores(x, models) for part in parts]
+    numbers = WindowNumbers(windows)
+    scores = [part.raw_scores(numbers, models) for part in parts]
     for part, raw in zip(parts, scores, strict=True):
         if not all(map(math.isfinite, raw.ravel().tolist())):
             raise WindowError(f"part '{part.name}' gave a score that is not finite")
     return scores
 
 
-def log_ps(parts: Sequence[Part], scores: Sequence[FloatArray]) -> list[list[float]]:
-    """Return ln p of each window (outer list) and part (inner list) from ``raw_scores``."""
-    columns = [[log_p(part, row) for row in raw.tolist()] for part, raw in zip(parts, scores, strict=True)]
-    return [list(row) for row in zip(*columns, strict=True)]
+def log_ps(parts: Sequence[Part], scores: Sequence[FloatArray]) -> ScoreArray:
+    """Return ln p of each window and part, shape (n_windows, n_parts), from ``raw_scores``."""
+    columns = [part_log_ps(part.tails, raw) for part, raw in zip(parts, scores, strict=True)]
+    return np.stack(columns, axis=1)
 
 
 class Detector:
@@ -107,7 +110,7 @@ class Detector:
         if windows.shape[1:] != expected:
             raise WindowError(f"windows of shape {windows.shape[1:]}, the bundle takes {expected}")
         scores = raw_scores(self.manifest.parts, self._models, windows)
-        return [self._verdict(row) for row in log_ps(self.manifest.parts, scores)]
+        return self._verdicts(scores) if len(windows) > 1 else [self._verdict(scores)]
 
     def explain(self, window: FloatArray, part: str) -> Explanation:
         """Return statistics and largest contributions of one window, shape (length, n_axes).
@@ -118,16 +121,32 @@ class Detector:
         """
         manifest = self.manifest
         chosen = next(candidate for candidate in manifest.parts if candidate.name == part)
-        x = centred(window[np.newaxis])[0]
-        told = chosen.contributions(x, self._models, manifest.axes, manifest.rate_hz)
+        numbers = WindowNumbers(window[np.newaxis])
+        told = chosen.contributions(numbers, self._models, manifest.axes, manifest.rate_hz)
         told.sort(key=lambda contribution: contribution.share, reverse=True)
         return Explanation(axis_statistics(window, manifest.axes), tuple(told[:_TOLD]))
 
-    def _verdict(self, part_log_ps: list[float]) -> Verdict:
-        score = score_from_log_p(self.manifest.combination.log_p(joined(part_log_ps, self._log_weights)))
-        evidence = [w - lp for w, lp in zip(self._log_weights, part_log_ps, strict=True)]
-        loudest = self.manifest.parts[evidence.index(max(evidence))].name
-        return Verdict(score, self.manifest.thresholds.level(score), loudest)
+    def _verdict(self, scores: Sequence[FloatArray]) -> Verdict:
+        """Return the verdict on one window; floats are faster here than arrays of one."""
+        manifest, log_weights = self.manifest, self._log_weights
+        part_log_ps = [log_p(part, raw[0].tolist()) for part, raw in zip(manifest.parts, scores, strict=True)]
+        score = score_from_log_p(manifest.combination.log_p(joined(part_log_ps, log_weights)))
+        evidence = [w - lp for w, lp in zip(log_weights, part_log_ps, strict=True)]
+        loudest = manifest.parts[evidence.index(max(evidence))].name
+        return Verdict(score, manifest.thresholds.level(score), loudest)
+
+    def _verdicts(self, scores: Sequence[FloatArray]) -> list[Verdict]:
+        """Return the verdicts on many windows, the same as one by one."""
+        manifest = self.manifest
+        part_log_ps = log_ps(manifest.parts, scores)
+        together = scoring_arrays.joined(part_log_ps, self._log_weights)
+        calibrated = scores_from_log_ps(tail_log_ps(manifest.combination, together)).tolist()
+        loudest = np.argmax(np.asarray(self._log_weights) - part_log_ps, axis=1).tolist()
+        level = manifest.thresholds.level
+        return [
+            Verdict(score, level(score), manifest.parts[part].name)
+            for score, part in zip(calibrated, loudest, strict=True)
+        ]
 
 
 def judge_recording(
@@ -147,6 +166,7 @@ def judge_recording(
         WindowError: See ``Detector.judge``.
     """
     spec = detector.manifest.window
+    samples = np.asfortranarray(samples)  # as ``cut`` wants it: once, not for every chunk
     starts = window_starts(segments, spec)
     verdicts: list[Verdict] = []
     for chunk in range(0, len(starts), _CHUNK):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import pairwise
 from typing import Annotated, Literal
 
@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.decode import Range
-from agent.inference.features import Contribution, amplitude_spectrum, mean_square
+from agent.inference.features import Contribution
 from agent.inference.parts import Models, Weight, band_name, shares
 from agent.inference.scoring import Tail
+from agent.inference.window_numbers import WindowNumbers
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -39,28 +40,26 @@ class TimeColumns:
     median_log_form: tuple[float, ...]
     """Healthy median of ln(mean |x| / RMS) per axis."""
 
-    def of(self, windows: FloatArray) -> FloatArray:
-        """Return the numbers, shape (n_windows, 3 n_axes), of centred windows (n_windows, length, n_axes)."""
-        squares = mean_square(windows)
-        rms = np.sqrt(squares)
-        magnitude = np.abs(windows)
-        peak = np.maximum.reduce(magnitude, axis=1)
-        mean = np.add.reduce(magnitude, axis=1) / np.float32(windows.shape[1])
-        safe = rms + _TINY
-        weight = self._steadiness(windows)
-        crest = (np.log(peak / safe + _TINY) - self._log_crest) * weight
-        form = (np.log(mean / safe + _TINY) - self._log_form) * weight
-        return np.concatenate((rms / self._rms, crest, form), axis=1)
+    def of(self, numbers: WindowNumbers) -> FloatArray:
+        """Return the numbers, shape (n_windows, 3 n_axes)."""
+        numbers_of_axis = np.empty((len(numbers), 3, len(self.median_rms_g)), np.float32)
+        np.divide(numbers.rms, self._rms, out=numbers_of_axis[:, 0])
+        shape = numbers_of_axis[:, 1:]
+        shape[:, 0], shape[:, 1] = numbers.peak, numbers.mean_magnitude
+        shape /= (numbers.rms + _TINY)[:, np.newaxis]
+        shape += _TINY
+        np.log(shape, out=shape)
+        shape -= self._log_shape
+        shape *= self._steadiness(numbers)[:, np.newaxis]
+        return numbers_of_axis.reshape(len(numbers), -1)
 
     def names(self, axes: Sequence[str], rate_hz: float | None) -> list[str]:
         """Return what each number is called."""
         return [f"{axis} {name}" for name in ("rms", "crest factor", "form factor") for axis in axes]
 
-    def _steadiness(self, windows: FloatArray) -> FloatArray:
-        quarter = windows.shape[1] // 4
-        quarters = (windows[:, k * quarter : (k + 1) * quarter] for k in range(4))
-        quietest = np.minimum.reduce([mean_square(part) for part in quarters])
-        steady: FloatArray = quietest / (quietest + np.square(np.float32(_QUIET) * self._rms))
+    def _steadiness(self, numbers: WindowNumbers) -> FloatArray:
+        quietest = numbers.quietest_quarter
+        steady: FloatArray = quietest / (quietest + self._quiet_square)
         return steady
 
     @cached_property
@@ -68,12 +67,13 @@ class TimeColumns:
         return np.array(self.median_rms_g, np.float32)
 
     @cached_property
-    def _log_crest(self) -> FloatArray:
-        return np.array(self.median_log_crest, np.float32)
+    def _quiet_square(self) -> FloatArray:
+        quiet: FloatArray = np.square(np.float32(_QUIET) * self._rms)
+        return quiet
 
     @cached_property
-    def _log_form(self) -> FloatArray:
-        return np.array(self.median_log_form, np.float32)
+    def _log_shape(self) -> FloatArray:
+        return np.array((self.median_log_crest, self.median_log_form), np.float32)
 
 
 @dataclass(frozen=True)
@@ -89,13 +89,13 @@ class BandColumns:
     total_g: tuple[float, ...]
     """Healthy median amplitude of the whole spectrum per axis."""
 
-    def of(self, windows: FloatArray) -> FloatArray:
-        """Return the amplitudes, shape (n_windows, count x n_axes), axis by axis."""
-        power = np.square(amplitude_spectrum(windows)[:, 1:])
-        bands = np.add.reduceat(power, self._edges(power.shape[1])[:-1], axis=1)
+    def of(self, numbers: WindowNumbers) -> FloatArray:
+        """Return the amplitudes, shape (n_windows, n_axes x count), axis by axis."""
+        power = np.square(numbers.amplitude[:, :, 1:])
+        bands = np.add.reduceat(power, _band_starts(power.shape[2], self.count), axis=2)
         np.sqrt(bands, out=bands)
         bands *= self._per_total
-        by_axis: FloatArray = bands.transpose(0, 2, 1).reshape(len(windows), -1)
+        by_axis: FloatArray = bands.reshape(len(numbers), -1)
         return by_axis
 
     def names(self, axes: Sequence[str], rate_hz: float | None) -> list[str]:
@@ -104,12 +104,15 @@ class BandColumns:
         edges = range(self.count + 1)
         return [f"{axis} {band_name(low, high, step_hz)}" for axis in axes for low, high in pairwise(edges)]
 
-    def _edges(self, n_bins: int) -> npt.NDArray[np.int64]:
-        return np.linspace(0, n_bins, self.count + 1).round().astype(np.int64)
-
     @cached_property
     def _per_total(self) -> FloatArray:
-        return (1.0 / np.array(self.total_g)).astype(np.float32)
+        return (1.0 / np.array(self.total_g)).astype(np.float32)[:, np.newaxis]
+
+
+@cache
+def _band_starts(n_bins: int, count: int) -> npt.NDArray[np.int64]:
+    """Return the first bin of each band."""
+    return np.linspace(0, n_bins, count + 1).round().astype(np.int64)[:-1]
 
 
 @dataclass(frozen=True)
@@ -128,18 +131,18 @@ class DistancePart:
     """Healthy spread of each number, for telling which one deviates."""
     tails: tuple[Tail, ...] = ()
 
-    def raw_scores(self, windows: FloatArray, models: Models) -> FloatArray:
+    def raw_scores(self, numbers: WindowNumbers, models: Models) -> FloatArray:
         """Return raw scores, shape (n_windows, 1); see ``Part``."""
-        white = (self.columns.of(windows) - self._centre) @ self._whitening
+        white = (self.columns.of(numbers) - self._centre) @ self._whitening
         square: FloatArray = np.einsum("nk,nk->n", white, white)
         distance: FloatArray = np.sqrt(square / np.float32(white.shape[1]))
         return distance[:, np.newaxis]
 
     def contributions(
-        self, window: FloatArray, models: Models, axes: Sequence[str], rate_hz: float | None
+        self, window: WindowNumbers, models: Models, axes: Sequence[str], rate_hz: float | None
     ) -> list[Contribution]:
         """Return each number's share of the squared deviations in units of their spread; see ``Part``."""
-        deviation = (self.columns.of(window[np.newaxis])[0] - self._centre) / self._scale
+        deviation = (self.columns.of(window)[0] - self._centre) / self._scale
         return shares(self.columns.names(axes, rate_hz), np.square(deviation))
 
     @cached_property

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from agent.decode import Range
-from agent.errors import WindowError
+from agent.inference.window_numbers import WindowNumbers
 
 FloatArray = npt.NDArray[np.float32]
+
+_FOLD = 32
+"""Rows laid side by side before they are added up."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Contribution:
 
 
 def centred(windows: FloatArray) -> FloatArray:
-    """Return the windows with each axis' mean removed: the mounting angle is no vibration.
+    """Return the windows with each axis' mean removed, same shape; each axis is contiguous in memory.
 
     Args:
         windows: Shape (n_windows, length, n_axes).
@@ -51,28 +54,36 @@ def centred(windows: FloatArray) -> FloatArray:
     Raises:
         WindowError: If a sample is not finite.
     """
-    mean = np.add.reduce(windows, axis=1, keepdims=True) / np.float32(windows.shape[1])
-    if not all(map(math.isfinite, mean.ravel().tolist())):
-        raise WindowError("a window holds a sample that is not finite, or too large to add up")
-    result: FloatArray = windows - mean
-    return result
+    return WindowNumbers(windows).samples.transpose(0, 2, 1)
 
 
-def mean_square(centred_windows: FloatArray) -> FloatArray:
+def mean_square(values: FloatArray) -> FloatArray:
     """Return the mean square of each axis, shape (n_windows, n_axes).
 
     Args:
-        centred_windows: Shape (n_windows, length, n_axes).
+        values: Centred windows or residuals, shape (n_windows, n_rows, n_axes).
     """
-    energy: FloatArray = np.einsum("nlc,nlc->nc", centred_windows, centred_windows)
-    energy /= np.float32(centred_windows.shape[1])
-    return energy
+    folded = _folded(values)
+    return _unfolded(np.einsum("nrw,nrw->nw", folded, folded), values)
 
 
-def mean_absolute(residual: FloatArray) -> FloatArray:
-    """Return the mean absolute value of each axis, shape (n_windows, n_axes), as ``mean_square``."""
-    total: FloatArray = np.add.reduce(np.abs(residual), axis=1)
-    total /= np.float32(residual.shape[1])
+def mean_absolute(values: FloatArray) -> FloatArray:
+    """Return the mean magnitude of each axis, shape (n_windows, n_axes), as ``mean_square``."""
+    return _unfolded(np.add.reduce(np.abs(_folded(values)), axis=1), values)
+
+
+def _folded(values: FloatArray) -> FloatArray:
+    """Return the same numbers with up to 32 rows side by side: numpy adds long rows faster than short."""
+    n_windows, n_rows, n_axes = values.shape
+    beside = math.gcd(n_rows, _FOLD)
+    return values.reshape(n_windows, n_rows // beside, beside * n_axes)
+
+
+def _unfolded(sums: FloatArray, values: FloatArray) -> FloatArray:
+    """Return the mean of each axis from sums over folded rows, shape (n_windows, n_axes)."""
+    n_windows, n_rows, n_axes = values.shape
+    total: FloatArray = np.add.reduce(sums.reshape(n_windows, -1, n_axes), axis=1)
+    total /= np.float32(n_rows)
     return total
 
 
@@ -107,11 +118,11 @@ class RawFeatures:
         """Return the shape of the network's output: that of the features."""
         return self.shape(length)
 
-    def of(self, centred_windows: FloatArray) -> FloatArray:
+    def of(self, numbers: WindowNumbers) -> FloatArray:
         """Return the features, shape (n_windows, length, n_axes)."""
         if not self.offset_g:
-            return centred_windows * self._factor
-        return (centred_windows - self._offset) * self._factor
+            return row_by_row(numbers.samples * self._factor)
+        return row_by_row((numbers.samples - self._offset) * self._factor)
 
     def target(self, features: FloatArray) -> FloatArray:
         """Return what the network's output is compared with: the features."""
@@ -119,11 +130,11 @@ class RawFeatures:
 
     @cached_property
     def _factor(self) -> FloatArray:
-        return (1.0 / np.array(self.scale_g)).astype(np.float32)
+        return _per_axis(1.0 / np.array(self.scale_g))
 
     @cached_property
     def _offset(self) -> FloatArray:
-        return np.array(self.offset_g, np.float32)
+        return _per_axis(np.array(self.offset_g))
 
 
 @dataclass(frozen=True)
@@ -159,23 +170,22 @@ class SpectrumFeatures:
         """Return the first bin of each row, and the end of the last, shape (n_rows + 1,)."""
         return band_edges(length // 2 + 1, len(self.mean))
 
-    def of(self, centred_windows: FloatArray) -> FloatArray:
+    def of(self, numbers: WindowNumbers) -> FloatArray:
         """Return the features, shape (n_windows, n_rows, n_axes)."""
-        rows = banded(amplitude_spectrum(centred_windows), len(self.mean))
+        rows = banded(numbers.amplitude, len(self.mean))
         if self.scale == "log":
-            rows += np.float32(self.floor_g)
-            np.log(rows, out=rows)
-        rows -= self._mean
+            rows = np.log(rows + np.float32(self.floor_g))
+        rows = rows - self._mean
         rows *= self._factor
-        return rows
+        return row_by_row(rows)
 
     @cached_property
     def _mean(self) -> FloatArray:
-        return np.array(self.mean, np.float32, order="F")
+        return np.ascontiguousarray(np.array(self.mean, np.float32).T)
 
     @cached_property
     def _factor(self) -> FloatArray:
-        return (1.0 / np.array(self.deviation)).astype(np.float32, order="F")
+        return np.ascontiguousarray((1.0 / np.array(self.deviation)).astype(np.float32).T)
 
 
 @dataclass(frozen=True)
@@ -202,42 +212,57 @@ class PatchFeatures:
         """Return the shape of the network's output: (n_patches, patch x n_axes)."""
         return ((length - self.patch) // self.stride + 1, self.patch * len(self.scale_g))
 
-    def of(self, centred_windows: FloatArray) -> FloatArray:
+    def of(self, numbers: WindowNumbers) -> FloatArray:
         """Return the features, shape (n_windows, length, n_axes)."""
-        return centred_windows * self._factor
+        return row_by_row(numbers.samples * self._factor)
 
     def target(self, features: FloatArray) -> FloatArray:
-        """Return the patches end to end, shape (n_windows, n_patches x patch, n_axes)."""
-        patches = np.lib.stride_tricks.sliding_window_view(features, self.patch, axis=1)[:, :: self.stride]
-        n_windows, n_patches, n_axes, _ = patches.shape
-        return patches.transpose(0, 1, 3, 2).reshape(n_windows, n_patches * self.patch, n_axes)
+        """Return the patches that the network's output is compared with, as a view.
+
+        Args:
+            features: As from ``of``.
+
+        Returns:
+            Shape (n_windows, n_patches, patch x n_axes); a patch's numbers are those of its samples in turn.
+        """
+        n_windows, length, n_axes = features.shape
+        n_patches, width = self.output_shape(length)
+        window, patch, sample = length * n_axes, self.stride * n_axes, 1
+        return np.ndarray(
+            (n_windows, n_patches, width),
+            np.float32,
+            np.ascontiguousarray(features),
+            strides=tuple(features.itemsize * step for step in (window, patch, sample)),
+        )
 
     @cached_property
     def _factor(self) -> FloatArray:
-        return (1.0 / np.array(self.scale_g)).astype(np.float32)
+        return _per_axis(1.0 / np.array(self.scale_g))
 
 
 Features = RawFeatures | SpectrumFeatures | PatchFeatures
 
 
-def amplitude_spectrum(centred_windows: FloatArray) -> FloatArray:
-    """Return the Hann-windowed amplitude spectrum in g, shape (n_windows, length // 2 + 1, n_axes)."""
-    length = centred_windows.shape[1]
-    return np.abs(np.fft.rfft(centred_windows * _hann(length), axis=1)).astype(np.float32)
+def amplitude_spectrum(windows: FloatArray) -> FloatArray:
+    """Return the amplitude spectrum in g, shape (n_windows, length // 2 + 1, n_axes).
+
+    Args:
+        windows: Shape (n_windows, length, n_axes); see ``WindowNumbers.amplitude``.
+    """
+    return WindowNumbers(windows).amplitude.transpose(0, 2, 1)
 
 
 def banded(amplitude: FloatArray, count: int) -> FloatArray:
-    """Return the amplitude of each of ``count`` bands, shape (n_windows, count, n_axes).
+    """Return the amplitude of each of ``count`` bands, shape (n_windows, n_axes, count).
 
     Args:
-        amplitude: Of each bin, shape (n_windows, n_bins, n_axes); overwritten.
+        amplitude: Of each bin, shape (n_windows, n_axes, n_bins).
         count: Bands; as many as there are bins leaves them alone.
     """
-    n_bins = amplitude.shape[1]
+    n_bins = amplitude.shape[2]
     if count >= n_bins:
         return amplitude
-    power = np.square(amplitude, out=amplitude)
-    bands: FloatArray = np.add.reduceat(power, band_edges(n_bins, count)[:-1], axis=1)
+    bands: FloatArray = np.add.reduceat(np.square(amplitude), band_edges(n_bins, count)[:-1], axis=2)
     return np.sqrt(bands, out=bands)
 
 
@@ -246,9 +271,19 @@ def band_edges(n_bins: int, count: int) -> npt.NDArray[np.int64]:
     return np.linspace(0, n_bins, min(count, n_bins) + 1).astype(np.int64)
 
 
-@cache
-def _hann(length: int) -> FloatArray:
-    """Return the periodic Hann window scaled so that |rfft| is the amplitude of a sine, shape (length, 1)."""
-    hann = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(length) / length)
-    scaled: FloatArray = (hann * (2.0 / hann.sum())).astype(np.float32)
-    return scaled[:, np.newaxis]
+def row_by_row(values: FloatArray) -> FloatArray:
+    """Return values as a network takes them, shape (n_windows, n_rows, n_axes), contiguous.
+
+    Args:
+        values: Axis by axis, shape (n_windows, n_axes, n_rows).
+    """
+    n_windows, n_axes, n_rows = values.shape
+    rows = np.empty((n_windows, n_rows, n_axes), np.float32)
+    for axis in range(n_axes):  # several times as fast as one transposed copy
+        rows[:, :, axis] = values[:, axis]
+    return rows
+
+
+def _per_axis(values: npt.NDArray[np.float64]) -> FloatArray:
+    """Return a number per axis in the shape that meets (n_windows, n_axes, length)."""
+    return values.astype(np.float32)[:, np.newaxis]

@@ -25,8 +25,9 @@ from agent.inference.features import (
     mean_absolute,
     mean_square,
 )
-from agent.inference.model import TFLiteModel
+from agent.inference.model import STACK, TFLiteModel
 from agent.inference.scoring import Tail, sidak
+from agent.inference.window_numbers import WindowNumbers
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -57,20 +58,20 @@ class Part(Protocol):
         """Calibration, one per column."""
         ...
 
-    def raw_scores(self, windows: FloatArray, models: Models) -> FloatArray:
-        """Return raw scores, shape (n_windows, n_columns), of centred windows (n_windows, length, n_axes)."""
+    def raw_scores(self, numbers: WindowNumbers, models: Models) -> FloatArray:
+        """Return raw scores, shape (n_windows, n_columns)."""
         ...
 
     def contributions(
-        self, window: FloatArray, models: Models, axes: Sequence[str], rate_hz: float | None
+        self, window: WindowNumbers, models: Models, axes: Sequence[str], rate_hz: float | None
     ) -> list[Contribution]:
-        """Return where the deviation of one centred window, shape (length, n_axes), lies; unsorted."""
+        """Return where the deviation of one window lies; unsorted."""
         ...
 
 
 def log_p(part: Part, raw: Sequence[float]) -> float:
     """Return ln of a part's p-value from its raw scores: the smallest over its columns, Sidak-corrected."""
-    smallest = min(tail.log_p(value) for tail, value in zip(part.tails, raw, strict=True))
+    smallest = min([tail.log_p(value) for tail, value in zip(part.tails, raw, strict=True)])
     return sidak(smallest, len(part.tails))
 
 
@@ -93,18 +94,18 @@ class LevelPart:
     """Healthy spread below the median, likewise."""
     tails: tuple[Tail, ...] = ()
 
-    def raw_scores(self, windows: FloatArray, models: Models) -> FloatArray:
+    def raw_scores(self, numbers: WindowNumbers, models: Models) -> FloatArray:
         """Return raw scores, shape (n_windows, n_columns); see ``Part``."""
-        excess = np.sqrt(mean_square(windows) @ self._columns)
+        excess = np.sqrt(numbers.mean_square @ self._columns)
         excess -= np.float32(1.0)
         scores: FloatArray = np.maximum(excess * self._per_high, excess * self._per_low)
         return scores
 
     def contributions(
-        self, window: FloatArray, models: Models, axes: Sequence[str], rate_hz: float | None
+        self, window: WindowNumbers, models: Models, axes: Sequence[str], rate_hz: float | None
     ) -> list[Contribution]:
         """Return each axis' share of the squared deviation in level; see ``Part``."""
-        columns = self.raw_scores(window[np.newaxis], models)[0][: len(axes)]
+        columns = self.raw_scores(window, models)[0][: len(axes)]
         return shares(axes, np.maximum(columns, 0.0) ** 2)
 
     @cached_property
@@ -162,24 +163,25 @@ class ReconstructionPart:
         if self.tails and (self.metric == "mahalanobis") != (self.distance is not None):
             raise ValueError("a distance is given with the metric mahalanobis, and with no other")
 
-    def raw_scores(self, windows: FloatArray, models: Models) -> FloatArray:
+    def raw_scores(self, numbers: WindowNumbers, models: Models) -> FloatArray:
         """Return raw scores, shape (n_windows, n_columns); see ``Part``.
 
         A column is an axis; with the distance per row there is one, the largest distance of all rows.
         """
-        residual = self.residual(windows, models)
-        if self.distance is not None:
-            return self.distance.columns(residual)
-        return mean_square(residual) if self.metric == "mse" else mean_absolute(residual)
+        features = self.features.of(numbers)
+        if len(features) <= STACK:
+            return self._errors(features, models)
+        blocks = np.array_split(features, range(STACK, len(features), STACK))  # a block stays in the cache
+        return np.concatenate([self._errors(block, models) for block in blocks])
 
     def contributions(
-        self, window: FloatArray, models: Models, axes: Sequence[str], rate_hz: float | None
+        self, window: WindowNumbers, models: Models, axes: Sequence[str], rate_hz: float | None
     ) -> list[Contribution]:
         """Return each axis' share of the error, by band if the features are a spectrum; see ``Part``.
 
         With a distance it is the share of each row, or of each axis, in the squared distances.
         """
-        residual = self.residual(window[np.newaxis], models)
+        residual = self.residual(self.features.of(window), models)
         if self.distance is not None:
             squares = np.square(self.distance.of(residual)[0])
             rows = [f"step {number}" for number in range(len(squares))]
@@ -191,8 +193,8 @@ class ReconstructionPart:
             return shares(axes, error.sum(axis=0))
         edges = np.unique(np.linspace(0, len(error), _BANDS + 1).astype(int))
         bands = np.add.reduceat(error, edges[:-1], axis=0)
-        step_hz = rate_hz / len(window) if rate_hz else None
-        bins = self.features.edges(len(window))
+        step_hz = rate_hz / window.length if rate_hz else None
+        bins = self.features.edges(window.length)
         names = [
             f"{axis} {band_name(bins[low], bins[high], step_hz)}"
             for low, high in itertools.pairwise(edges)
@@ -200,16 +202,22 @@ class ReconstructionPart:
         ]
         return shares(names, bands.ravel())
 
-    def residual(self, windows: FloatArray, models: Models) -> FloatArray:
+    def residual(self, features: FloatArray, models: Models) -> FloatArray:
         """Return target minus output, shape (n_windows, n_rows, n_axes).
 
         Args:
-            windows: Centred, shape (n_windows, length, n_axes).
+            features: Of windows, as ``self.features`` makes them.
             models: The graphs of the bundle.
         """
-        features = self.features.of(windows)
-        target = self.features.target(features)
-        return target - models[self.model].reconstruct(features).reshape(target.shape)
+        residual = models[self.model].reconstruct(features)
+        np.subtract(self.features.target(features), residual, out=residual)
+        return residual.reshape(len(features), -1, features.shape[2])
+
+    def _errors(self, features: FloatArray, models: Models) -> FloatArray:
+        residual = self.residual(features, models)
+        if self.distance is not None:
+            return self.distance.columns(residual)
+        return mean_square(residual) if self.metric == "mse" else mean_absolute(residual)
 
 
 def band_name(low: int, high: int, step_hz: float | None) -> str:

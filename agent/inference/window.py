@@ -50,11 +50,12 @@ def cut(samples: FloatArray, starts: IndexArray, length: int) -> FloatArray:
         length: Samples per window.
 
     Returns:
-        A copy, shape (n_windows, length, n_axes); in memory each axis of a window is contiguous, as the
-        features want it.
+        A copy, shape (n_windows, length, n_axes); in memory each axis of a window is contiguous, as
+        ``WindowNumbers`` wants it.
     """
     if len(starts) == 0:
         return np.empty((0, length, samples.shape[1]), np.float32)
-    view = np.lib.stride_tricks.sliding_window_view(samples, length, axis=0)
+    by_axis = np.asfortranarray(samples)
+    view = np.lib.stride_tricks.sliding_window_view(by_axis, length, axis=0)
     windows: FloatArray = view[starts]
     return windows.transpose(0, 2, 1)

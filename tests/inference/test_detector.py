@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from agent.errors import BundleError, WindowError
 from agent.inference.bundle import Golden, read_bundle
-from agent.inference.detector import Detector, check_golden, judge_recording, open_detector
+from agent.inference.detector import Detector, Verdict, check_golden, judge_recording, open_detector
 from agent.inference.manifest import Manifest
 from agent.inference.scoring import Level, rate_from_score
 
@@ -23,6 +23,13 @@ DEMO = Path(__file__).parents[2] / "agent/demo/demo-1.judder"
 def square_wave(rms_g: float, length: int = 64) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     """Return one window of one axis with an exact RMS, shape (1, length, 1)."""
     return np.tile(np.array([rms_g, -rms_g], np.float32), length // 2)[np.newaxis, :, np.newaxis]
+
+
+def assert_same(verdicts: Sequence[Verdict], expected: Sequence[Verdict]) -> None:
+    """Check that verdicts agree, their scores but for the rounding of float32."""
+    scores = [verdict.score for verdict in verdicts]
+    assert scores == pytest.approx([verdict.score for verdict in expected], rel=1e-5, abs=1e-5)
+    assert [(v.level, v.part) for v in verdicts] == [(v.level, v.part) for v in expected]
 
 
 @pytest.mark.parametrize(
@@ -92,8 +99,8 @@ def test_a_recording_is_judged_as_its_windows_are(level_manifest: Manifest) -> N
     starts, verdicts = judge_recording(detector, samples, [(0, 300), (400, 1000)])
     assert starts.tolist()[:3] == [0, 32, 64]
     assert all(not (start < 400 and start + 64 > 300) for start in starts)
-    for start, verdict in zip(starts, verdicts, strict=True):
-        assert detector.judge(samples[np.newaxis, start : start + 64])[0] == verdict
+    alone = [detector.judge(samples[np.newaxis, start : start + 64])[0] for start in starts]
+    assert_same(alone, verdicts)
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +118,7 @@ def test_noise_is_not_the_machine(demo_detector: Detector) -> None:
 def test_a_window_scores_the_same_alone_and_among_others(demo_detector: Detector) -> None:
     windows = read_bundle(DEMO).golden.windows
     together = demo_detector.judge(windows)
-    assert [demo_detector.judge(window[np.newaxis])[0] for window in windows] == together
+    assert_same([demo_detector.judge(window[np.newaxis])[0] for window in windows], together)
 
 
 @settings(max_examples=30, deadline=None)

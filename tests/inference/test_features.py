@@ -20,6 +20,7 @@ from agent.inference.features import (
     mean_square,
 )
 from agent.inference.window import FloatArray, WindowSpec, cut, window_starts
+from agent.inference.window_numbers import WindowNumbers
 
 
 def sine(amplitude_g: float, cycles: float, length: int = 512, offset_g: float = 0.0) -> FloatArray:
@@ -78,14 +79,14 @@ def test_a_sample_that_is_not_finite_is_refused(bad: float) -> None:
 
 
 def test_raw_features_are_in_units_of_the_healthy_rms() -> None:
-    features = RawFeatures("raw", scale_g=(0.5,)).of(sine(1.0, 4))
+    features = RawFeatures("raw", scale_g=(0.5,)).of(WindowNumbers(sine(1.0, 4)))
     assert float(features.max()) == pytest.approx(2.0, rel=1e-3)
 
 
 def test_spectrum_features_are_standardised_per_bin() -> None:
     bins = 257
     spec = SpectrumFeatures("spectrum", 1e-3, mean=((1.0,),) * bins, deviation=((2.0,),) * bins)
-    features = spec.of(centred(sine(0.25, 40)))
+    features = spec.of(WindowNumbers(sine(0.25, 40)))
     assert features.shape == (1, 257, 1)
     assert features[0, 40, 0] == pytest.approx((math.log(0.251) - 1.0) / 2.0, rel=1e-3)
 

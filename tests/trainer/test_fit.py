@@ -12,6 +12,7 @@ import pytest
 
 from agent.inference.detector import Detector, open_detector
 from agent.inference.scoring import Level
+from agent.inference.window_numbers import WindowNumbers
 from firmware_bridge.signals import RotatingMachine
 from trainer.distances import fit_bands, fit_time
 from trainer.fit import FitReport, Target, fit
@@ -97,7 +98,7 @@ def test_a_distance_is_one_for_what_it_learnt() -> None:
     random = np.random.default_rng(0)
     windows = random.standard_normal((2000, 128, 2)).astype(np.float32)
     for part in (fit_time(windows, 0.5), fit_bands(windows, 0.5)):
-        scores = part.raw_scores(windows, {})
+        scores = part.raw_scores(WindowNumbers(windows), {})
         # The mean squared Mahalanobis distance over the number of columns is 1 for the fitted data.
         assert float(np.mean(scores**2)) == pytest.approx(1.0, abs=0.15)
 
@@ -105,4 +106,4 @@ def test_a_distance_is_one_for_what_it_learnt() -> None:
 def test_few_windows_still_give_a_covariance() -> None:
     windows = np.random.default_rng(0).standard_normal((12, 128, 2)).astype(np.float32)
     part = fit_bands(windows, 0.5)
-    assert np.isfinite(part.raw_scores(windows, {})).all()
+    assert np.isfinite(part.raw_scores(WindowNumbers(windows), {})).all()

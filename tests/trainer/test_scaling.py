@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from agent.inference.features import RawFeatures, SpectrumFeatures, centred
+from agent.inference.features import RawFeatures, SpectrumFeatures
+from agent.inference.window_numbers import WindowNumbers
 from trainer.errors import DataError
 from trainer.scaling import FeatureKind, fit_features, fit_level
 
@@ -54,7 +55,7 @@ def noise(seed: int) -> np.ndarray:
 def test_spectra_of_healthy_windows_are_standardised() -> None:
     features = fit_features("spectrum", noise(0), ("x",))
     assert isinstance(features, SpectrumFeatures)
-    unseen = features.of(centred(noise(1)))[:, 1:]
+    unseen = features.of(WindowNumbers(noise(1)))[:, 1:]
     assert unseen.mean() == pytest.approx(0.0, abs=0.02)
     assert unseen.std() == pytest.approx(1.0, abs=0.02)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from agent.inference.features import RawFeatures, SpectrumFeatures, centred
+from agent.inference.features import RawFeatures, SpectrumFeatures
+from agent.inference.window_numbers import WindowNumbers
 from trainer.errors import ChoiceError
 from trainer.scaling import fit_features
 
@@ -23,7 +24,7 @@ def test_minmax_maps_the_training_windows_to_0_and_1() -> None:
     features = fit_features("minmax", windows, ("x", "y"))
     assert isinstance(features, RawFeatures)
     assert features.scale_g == pytest.approx((0.4, 0.04), rel=0.2)
-    mapped = features.of(centred(windows))
+    mapped = features.of(WindowNumbers(windows))
     assert mapped.min(axis=(0, 1)) == pytest.approx([0.0, 0.0], abs=1e-5)
     assert mapped.max(axis=(0, 1)) == pytest.approx([1.0, 1.0], abs=1e-5)
 
@@ -34,8 +35,8 @@ def test_amplitudes_are_linear() -> None:
     # A Hann window spreads a sine over its bin and, with half the amplitude, over both neighbours.
     assert features.mean[4][0] == pytest.approx(0.2, rel=0.01)
     assert (features.mean[3][0], features.mean[5][0]) == pytest.approx((0.1, 0.1), rel=0.02)
-    x = centred(sines([0.2]))
-    rise = features.of(2 * x) - features.of(x)
+    x = sines([0.2])
+    rise = features.of(WindowNumbers(2 * x)) - features.of(WindowNumbers(x))
     assert rise[:, 4, 0] * features.deviation[4][0] == pytest.approx(0.2, rel=0.02)
 
 
@@ -51,7 +52,7 @@ def test_a_band_holds_the_energy_of_its_bins() -> None:
 def test_logarithms_of_bands_are_standardised() -> None:
     noise = np.random.default_rng(1).standard_normal((1000, 64, 2)).astype(np.float32)
     features = fit_features("spectrum", noise[:800], ("x", "y"), bands=8)
-    unseen = features.of(centred(noise[800:]))
+    unseen = features.of(WindowNumbers(noise[800:]))
     assert unseen.shape == (200, 8, 2)
     assert unseen.std() == pytest.approx(1.0, abs=0.05)
 
