@@ -25,6 +25,7 @@ from agent.inference.parts import Models, ReconstructionPart
 from agent.inference.window import WindowSpec
 from trainer.bundle import MODEL, check_writable, golden_windows, write_bundle
 from trainer.calibration import AnyPart, Calibration, calibrate_scores
+from trainer.converter import shared_converter
 from trainer.crossfit import false_alarms, left_out_sessions, out_of_fold
 from trainer.datasets import Source, check_sources, choose_window, common_rate
 from trainer.errors import ConversionError
@@ -134,6 +135,7 @@ def fit(
         WindowError: If a sample or score is not finite.
     """
     check_writable(target.path)
+    shared_converter().start()
     subject = take(sources, settings)
     if settings.network.architecture != PATCHES:
         features = fit_features(settings.features, subject.folded.windows, subject.axes, settings.bands)
