@@ -25,6 +25,10 @@ class TrainingError(TrainerError):
     """The network does not learn; other training settings are needed."""
 
 
+class BackendError(TrainerError):
+    """Keras' backend is not there; install it, or choose another."""
+
+
 class ConversionError(TrainerError):
     """The converter fails, or its graph is not fit for gateways; another quantization may be."""
 

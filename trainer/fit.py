@@ -28,6 +28,7 @@ from agent.inference.window import WindowSpec
 from agent.inference.window_numbers import WindowNumbers
 from trainer.bundle import MODEL, check_writable, golden_windows, write_bundle
 from trainer.calibration import AnyPart, Calibration, calibrate_scores
+from trainer.converter import shared_converter
 from trainer.crossfit import false_alarms, left_out_sessions, out_of_fold
 from trainer.datasets import Source, check_sources, choose_window, common_rate
 from trainer.error_covariance import fit_error_distance
@@ -145,6 +146,7 @@ def fit(
         WindowError: If a sample or score is not finite.
     """
     check_writable(target.path)
+    shared_converter().start()
     subject = take(sources, settings)
     networks = learn(subject, settings, on_progress)
     settings, graphs = converted(subject, networks, settings, on_progress)

@@ -18,7 +18,7 @@ from trainer.folds import FoldedWindows, fold_windows
 from trainer.models import patches
 from trainer.provenance import TrainingRecord
 from trainer.quantization import REPRESENTATIVES, Quantization, convert
-from trainer.quiet import load_tensorflow
+from trainer.quiet import load_keras
 from trainer.scaling import fit_features, short
 from trainer.settings import PATCHES, FitSettings
 from trainer.training import History, Trained, train
@@ -90,7 +90,7 @@ def train_networks(task: Task, settings: FitSettings, on_loss: OnLoss) -> Networ
         ChoiceError: If the network cannot be built for such windows.
         TrainingError: If a network does not learn.
     """
-    load_tensorflow()
+    load_keras()
     if settings.network.architecture == PATCHES:
         return _train_patches(task, settings, on_loss)
     return _train_each(task, settings, on_loss)

@@ -1,4 +1,4 @@
-"""TensorFlow without its chatter."""
+"""Keras and TensorFlow without their chatter."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+from trainer.errors import BackendError
 
 _STDOUT, _STDERR = 1, 2
 
@@ -35,9 +37,38 @@ def diverted_output() -> Iterator[None]:
 
 
 def load_tensorflow() -> None:
-    """Import TensorFlow and Keras without a word, and make their operations repeatable."""
+    """Import TensorFlow without a word, and make its operations repeatable."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with diverted_output():
         import tensorflow
 
         tensorflow.config.experimental.enable_op_determinism()
+
+
+def load_keras() -> None:
+    """Import Keras with the backend that ``KERAS_BACKEND`` names, and make its operations repeatable.
+
+    Raises:
+        BackendError: If there is no such backend, or it is not installed.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("XLA_FLAGS", "--xla_gpu_deterministic_ops=true")
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else cuBLAS is not repeatable
+    try:
+        with diverted_output():
+            import keras
+    except (ImportError, ValueError) as error:
+        raise BackendError(
+            f"Keras cannot run on the backend '{os.environ.get('KERAS_BACKEND', 'tensorflow')}' ({error}); "
+            "set KERAS_BACKEND to tensorflow, jax or torch, whichever is installed"
+        ) from error
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        load_tensorflow()
+    elif backend == "torch":
+        import torch
+
+        torch.use_deterministic_algorithms(True)
+        if not torch.cuda.is_available() and "OMP_NUM_THREADS" not in os.environ:
+            # In networks of this size threads wait for one another longer than they compute.
+            torch.set_num_threads(1)

@@ -5,21 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from trainer.errors import TrainingError
+from trainer.loops import Learning, Loop, LossName, make_loop
 from trainer.models import ARCHITECTURES, NetworkSettings, build_model, shipped_model, solve_model
-from trainer.quiet import load_tensorflow
+from trainer.quiet import load_keras
 
 if TYPE_CHECKING:
     import keras
 
 FloatArray = npt.NDArray[np.float32]
 
-Loss = Literal["mse", "mae"]
+Loss = LossName
 
 EpochCallback = Callable[[float], None]
 """Called after each epoch with the validation loss; with the training loss where nothing is held out."""
@@ -110,7 +111,7 @@ def train(
         TrainingError: If the loss is no longer finite.
         ChoiceError: If the network cannot be built for features of this shape.
     """
-    load_tensorflow()
+    load_keras()
     import keras
 
     keras.utils.clear_session()  # Keras' running numbers end up in the graph
@@ -130,7 +131,7 @@ def _solved(
     on_epoch: EpochCallback,
 ) -> Trained:
     model = solve_model(network, features, validation)
-    _, check = _epoch_functions(model, settings)
+    check = _loop(model, settings).check
     checked = None if validation is None else _finite(check(validation))
     history = History().then(_finite(check(features)), checked)
     on_epoch(history.told[-1])
@@ -149,13 +150,13 @@ def _run(
     on_epoch: EpochCallback,
 ) -> tuple[int, History]:
     """Train the model, leave the best weights in it, and return the best epoch and the curves."""
-    learn, check = _epoch_functions(model, settings)
+    loop = _loop(model, settings)
     shuffler = np.random.default_rng(settings.seed)
     history = History()
     best_epoch, best_weights = 0, model.get_weights()
     for epoch in range(1, settings.epochs + 1):
-        loss = _finite(learn(features[shuffler.permutation(len(features))]))
-        history = history.then(loss, None if validation is None else _finite(check(validation)))
+        loss = _finite(loop.learn(features[shuffler.permutation(len(features))]))
+        history = history.then(loss, None if validation is None else _finite(loop.check(validation)))
         on_epoch(history.told[-1])
         if validation is None:
             best_epoch = epoch
@@ -168,40 +169,8 @@ def _run(
     return best_epoch, history
 
 
-def _epoch_functions(
-    model: keras.Model, settings: TrainingSettings
-) -> tuple[Callable[[FloatArray], float], Callable[[FloatArray], float]]:
-    """Return what learns from all batches once, and what only computes the loss; both give the mean loss.
-
-    Keras' own ``fit`` feeds one batch at a time, which takes many times as long as networks of this size.
-    """
-    import keras
-    import tensorflow as tf
-
-    optimizer = keras.optimizers.Adam(settings.learning_rate)
-    optimizer.build(model.trainable_variables)
-
-    magnitude = tf.square if settings.loss == "mse" else tf.abs
-
-    def total_loss(features: tf.Tensor, training: bool) -> tf.Tensor:
-        error = tf.reduce_mean(magnitude(model(features, training=training) - features))
-        return tf.add_n([error, *model.losses])
-
-    def check(features: tf.Tensor) -> tf.Tensor:
-        return total_loss(features, training=False)
-
-    def learn(features: tf.Tensor) -> tf.Tensor:
-        total = 0.0
-        for start in tf.range(0, tf.shape(features)[0], settings.batch_size):
-            batch = features[start : start + settings.batch_size]
-            with tf.GradientTape() as tape:
-                loss = total_loss(batch, training=True)
-            gradients = tape.gradient(loss, model.trainable_variables)
-            optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
-            total += loss * tf.cast(tf.shape(batch)[0], tf.float32)
-        return total / tf.cast(tf.shape(features)[0], tf.float32)
-
-    return tf.function(learn), tf.function(check)
+def _loop(model: keras.Model, settings: TrainingSettings) -> Loop:
+    return make_loop(model, Learning(settings.loss, settings.batch_size, settings.learning_rate))
 
 
 def _finite(loss: float) -> float:

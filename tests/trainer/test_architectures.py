@@ -14,7 +14,7 @@ from agent.inference.model import TFLiteModel
 from trainer.errors import ChoiceError
 from trainer.models import ARCHITECTURES, NetworkSettings, build_model, check_network
 from trainer.quantization import Quantization, convert
-from trainer.quiet import load_tensorflow
+from trainer.quiet import load_keras
 from trainer.training import Trained, TrainingSettings, train
 
 Run = Callable[..., Any]
@@ -98,7 +98,7 @@ def test_every_architecture_is_tested_above() -> None:
 def test_the_published_networks_have_their_size(
     network: NetworkSettings, shape: tuple[int, int], parameters: int
 ) -> None:
-    load_tensorflow()
+    load_keras()
     model = build_model(network, shape)
     assert model.output_shape == (None, *shape)
     assert model.count_params() == parameters
@@ -106,7 +106,7 @@ def test_the_published_networks_have_their_size(
 
 @pytest.mark.parametrize("steps", [12, 13, 15])
 def test_conv_takes_lengths_that_cannot_be_halved(steps: int) -> None:
-    load_tensorflow()
+    load_keras()
     model = build_model(NetworkSettings("conv", (4, 2)), (steps, 3))
     assert model.output_shape == (None, steps, 3)
 
@@ -175,7 +175,7 @@ def test_a_heavy_divergence_presses_the_latent_space_to_the_standard_normal_dist
 
 
 def test_the_divergence_grows_from_nothing() -> None:
-    load_tensorflow()
+    load_keras()
     model = build_model(NetworkSettings("vae", (8, 2), kl_warm_up_steps=4), (16, 2))
     windows = waves(10, seed=1)
     # Without noise of the sampling: the divergence depends on the encoder alone.

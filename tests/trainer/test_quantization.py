@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from agent.inference.model import TFLiteModel
+from trainer.conversion import check_graph
+from trainer.converter import Converter
 from trainer.errors import ConversionError
-from trainer.models import NetworkSettings, build_model
-from trainer.quantization import QUANTIZATIONS, Quantization, check_graph, convert
-from trainer.quiet import load_tensorflow
+from trainer.models import NetworkSettings, build_model, load_model
+from trainer.quantization import QUANTIZATIONS, Quantization, convert
+from trainer.quiet import load_keras
 from trainer.training import TrainingSettings, train
 
 SHAPE = (16, 2)
@@ -64,7 +67,7 @@ def test_an_all_zero_bias_is_kept_in_the_graph(features: np.ndarray, quantizatio
 
 
 def test_a_graph_without_a_bias_is_refused(features: np.ndarray) -> None:
-    load_tensorflow()
+    load_keras()
     import keras
 
     inputs = keras.Input(SHAPE, name="features")
@@ -75,7 +78,7 @@ def test_a_graph_without_a_bias_is_refused(features: np.ndarray) -> None:
 
 def test_dynamic_weights_are_a_quarter_of_their_size_and_run_in_the_oldest_runtime() -> None:
     windows = np.random.default_rng(0).standard_normal((20, 16, 2)).astype(np.float32)
-    load_tensorflow()
+    load_keras()
     wide = build_model(NetworkSettings(units=(512,)), SHAPE)
     # 32 x 512 + 512 x 32 weights of one byte in place of four.
     sizes = {mode: len(convert(wide, mode, windows)) for mode in ("dynamic", "float32")}
@@ -86,7 +89,7 @@ def test_dynamic_weights_are_a_quarter_of_their_size_and_run_in_the_oldest_runti
 
 
 def test_what_the_converter_cannot_do_is_one_line(features: np.ndarray) -> None:
-    load_tensorflow()
+    load_keras()
     import keras
 
     inputs = keras.Input(SHAPE, name="features")
@@ -95,3 +98,38 @@ def test_what_the_converter_cannot_do_is_one_line(features: np.ndarray) -> None:
         convert(keras.Model(inputs, exotic), "float32", features)
     assert str(caught.value).startswith("the converter cannot make the model float32: ")
     assert "\n" not in str(caught.value)
+
+
+def test_a_crash_of_the_converter_is_one_line_and_the_next_conversion_works(model: Any) -> None:
+    # A loop of LSTM steps ends the converter with a segmentation fault when it makes it int8.
+    windows = np.random.default_rng(0).standard_normal((20, 16, 2)).astype(np.float32)
+    loop = build_model(NetworkSettings("lstm", (4,)), SHAPE)
+    with pytest.raises(ConversionError) as caught:
+        convert(loop, "int8", windows)
+    assert str(caught.value) == (
+        "the converter crashed (ended by SIGSEGV) making the model int8; choose another --quantize"
+    )
+    assert TFLiteModel(convert(model, "int8", windows)).shape == SHAPE
+
+
+def test_the_converter_is_started_once_and_ends_when_nobody_can_ask_it_any_more() -> None:
+    converter = Converter()
+    converter.start()
+    process = converter._process
+    assert process is not None
+    assert process.stdin is not None
+    converter.start()
+    assert converter._process is process
+    process.stdin.close()  # as the kernel does when this process dies
+    assert process.wait(60) == 0
+    converter.close()
+    converter.close()
+
+
+@pytest.mark.parametrize("architecture", ["lstm-bottleneck", "vae"])
+def test_a_model_with_layers_of_our_own_comes_back_from_its_file(tmp_path: Path, architecture: str) -> None:
+    load_keras()
+    saved = build_model(NetworkSettings(architecture, (8, 4)), SHAPE)
+    saved.save(tmp_path / "model.keras")
+    windows = np.random.default_rng(0).standard_normal((5, 16, 2)).astype(np.float32)
+    assert np.array_equal(load_model(tmp_path / "model.keras")(windows), saved(windows))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Literal
 
@@ -130,6 +131,19 @@ def solve_model(
     """
     model: keras.Model = _module(settings).solve(settings, features, validation)
     return model
+
+
+def load_model(path: Path) -> keras.Model:
+    """Read a model that Keras saved, on whatever backend it was made.
+
+    Args:
+        path: A ``.keras`` file of our own: it may hold code.
+    """
+    import keras
+
+    for architecture in ARCHITECTURES.values():
+        importlib.import_module(architecture.module)  # so that Keras knows their layers
+    return keras.saving.load_model(path, compile=False, safe_mode=False)
 
 
 def check_network(

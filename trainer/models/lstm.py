@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from trainer.models import NetworkSettings
 
 
-class _Reversed(keras.Layer):  # type: ignore[misc]  # Keras has no types
+@keras.saving.register_keras_serializable(package="judder")
+class Reversed(keras.Layer):  # type: ignore[misc]  # Keras has no types
     """Turns a sequence over. A bare operation would bring Keras' running numbers into the graph."""
 
     def call(self, sequence: keras.KerasTensor) -> keras.KerasTensor:
+        """Return the sequence from its last step to its first, shape (n_windows, n_steps, n_axes)."""
         return keras.ops.flip(sequence, axis=1)
 
 
@@ -81,5 +83,5 @@ def _network(
     # A convolution over one step is Dense(n_axes) at each of them, and TFLite always gives it a bias.
     x = layers.Conv1D(shape[1], 1, name="output")(x)
     if bottleneck:
-        x = _Reversed(name="reversed")(x)
+        x = Reversed(name="reversed")(x)
     return keras.Model(features, x, name="lstm")

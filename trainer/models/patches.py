@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.inference.features import PatchFeatures
+from trainer.quiet import load_keras
 
 if TYPE_CHECKING:
     import keras
@@ -74,6 +75,7 @@ def train_folds(
     Returns:
         For each network kernel and bias of each layer, shapes (in, out) and (out,); and the final loss.
     """
+    load_keras()
     import keras
 
     keras.utils.set_random_seed(seed)
@@ -83,7 +85,8 @@ def train_folds(
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, max(steps - WARM_UP_STEPS, 1), warmup_target=LEARNING_RATE, warmup_steps=WARM_UP_STEPS
     )
-    model.compile(keras.optimizers.Adam(schedule), "mse", jit_compile=False)
+    # JAX without its compiler would take minutes; the others need none for a network of this size.
+    model.compile(keras.optimizers.Adam(schedule), "mse", jit_compile=keras.backend.backend() == "jax")
     loss = math.inf
     for step in range(steps):
         if step % (steps // REPORTS) == 0:

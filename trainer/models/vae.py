@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import keras
 from keras import layers, ops
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from trainer.models import NetworkSettings
 
 
+@keras.saving.register_keras_serializable(package="judder")
 class Sampling(keras.Layer):  # type: ignore[misc]  # Keras has no types
     """Draws a latent vector in training; passes the mean on otherwise, which is what the gateway runs.
 
@@ -22,8 +23,11 @@ class Sampling(keras.Layer):  # type: ignore[misc]  # Keras has no types
     whose noise has the variance ``kl_weight``.
     """
 
-    def __init__(self, kl_weight: float, warm_up_steps: int, n_features: int) -> None:
-        super().__init__(name="sampling")
+    def __init__(
+        self, kl_weight: float, warm_up_steps: int, n_features: int, name: str = "sampling", **options: object
+    ) -> None:
+        super().__init__(name=name, **options)
+        self._given = {"kl_weight": kl_weight, "warm_up_steps": warm_up_steps, "n_features": n_features}
         self._weight = 2.0 * kl_weight / n_features
         self._warm_up_steps = max(warm_up_steps, 1)
         self._random = keras.random.SeedGenerator()
@@ -40,6 +44,10 @@ class Sampling(keras.Layer):  # type: ignore[misc]  # Keras has no types
             return mean
         noise = keras.random.normal(ops.shape(mean), seed=self._random)
         return mean + ops.exp(0.5 * log_variance) * noise
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments, to save the model; see ``keras.Layer.get_config``."""
+        return {**super().get_config(), **self._given}
 
     def _warmth(self) -> keras.KerasTensor:
         self._step.assign_add(1.0)

@@ -1,0 +1,145 @@
+"""The process that converts: TensorFlow and its converter, away from the one that trains.
+
+Training may run on another backend, of which there is one per process; and the converter, in C++, may end
+with a segmentation fault, which no exception tells. ``trainer.converter`` starts this module and speaks to it
+in lines of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import numpy as np
+import numpy.typing as npt
+
+from trainer.errors import ConversionError
+from trainer.quiet import diverted_output, load_tensorflow
+
+if TYPE_CHECKING:
+    import keras
+    from tensorflow.lite.python import schema_py_generated as schema
+
+FloatArray = npt.NDArray[np.float32]
+
+MODEL, REPRESENTATIVES, GRAPH = "model.keras", "representatives.npy", "model.tflite"
+"""Files in the folder that a request names."""
+
+_ABSENT = -1
+_REASON_LENGTH = 300  # the converter's messages run to pages
+# Far below any healthy feature (their deviation is 1), and far above half an int8 step of a bias.
+_BIAS_NUDGE = 1e-3
+
+
+def main() -> None:
+    """Convert what each line of standard input asks for, until it ends."""
+    with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8") as answers, diverted_output():
+        load_tensorflow()
+        for line in sys.stdin:
+            _answer(json.loads(line), answers)
+
+
+def _answer(request: dict[str, Any], answers: TextIO) -> None:
+    try:
+        _convert(Path(request["folder"]), request["quantization"])
+        error = None
+    except ConversionError as failure:
+        error = str(failure)
+    answers.write(json.dumps({"error": error}) + "\n")
+    answers.flush()
+
+
+def _convert(folder: Path, quantization: str) -> None:
+    from tensorflow.lite.python.convert_phase import ConverterError
+
+    try:
+        content = _converted(folder, quantization)
+    except (ConverterError, ValueError, TypeError, RuntimeError, MemoryError) as error:
+        reason = textwrap.shorten(str(error), _REASON_LENGTH, placeholder=" ...")
+        raise ConversionError(f"the converter cannot make the model {quantization}: {reason}") from error
+    check_graph(content)
+    (folder / GRAPH).write_bytes(content)
+
+
+def check_graph(content: bytes) -> None:
+    """Refuse a graph with a fully connected layer that has several rows and no bias.
+
+    tflite-runtime 2.14 on ARM ends with a segmentation fault there, if the weights are int8 per channel; on
+    x86 nothing is to be seen. The converter drops a bias that is all zeros. With a single row, as in each
+    step of an unrolled LSTM, there is no danger.
+
+    Args:
+        content: The ``.tflite`` file.
+
+    Raises:
+        ConversionError: If there is such a layer.
+    """
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    graph = schema.Model.GetRootAs(content, 0)
+    for subgraph in map(graph.Subgraphs, range(graph.SubgraphsLength())):
+        for operator in map(subgraph.Operators, range(subgraph.OperatorsLength())):
+            code = graph.OperatorCodes(operator.OpcodeIndex()).BuiltinCode()
+            if code == schema.BuiltinOperator.FULLY_CONNECTED and _crashes(
+                subgraph, operator.InputsAsNumpy()
+            ):
+                raise ConversionError(
+                    "the converted graph has a fully connected layer without a bias, which crashes "
+                    "tflite-runtime on ARM; give every Dense layer a bias that is not zero"
+                )
+
+
+def _crashes(subgraph: schema.SubGraph, inputs: npt.NDArray[np.int32]) -> bool:
+    if len(inputs) > 2 and inputs[2] != _ABSENT:
+        return False
+    n_rows: int = np.prod(subgraph.Tensors(inputs[0]).ShapeAsNumpy()[:-1])
+    return n_rows != 1
+
+
+def _nudge_biases(model: keras.Model) -> None:
+    for layer in model.layers:
+        weights = layer.get_weights()
+        if len(weights) == 2 and np.abs(weights[1]).max() < _BIAS_NUDGE:
+            weights[1][0] = _BIAS_NUDGE
+            layer.set_weights(weights)
+
+
+def _converted(folder: Path, quantization: str) -> bytes:
+    import keras
+    import tensorflow as tf
+
+    from trainer.models import load_model
+
+    keras.utils.clear_session()
+    model = load_model(folder / MODEL)
+    _nudge_biases(model)
+    # A fixed batch of 1 leaves plain RESHAPEs in the graph. A saved model on disk, because conversion from
+    # concrete functions silently leaves the variables of a Keras 3 model unfrozen.
+    window = keras.InputSpec(shape=(1, *model.input_shape[1:]), dtype="float32", name="features")
+    saved = str(folder / "saved_model")
+    model.export(saved, format="tf_saved_model", input_signature=[window], verbose=False)
+    converter = tf.lite.TFLiteConverter.from_saved_model(saved)
+    if quantization != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if quantization == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if quantization == "int8":
+        representatives = np.load(folder / REPRESENTATIVES, allow_pickle=False)
+        converter.representative_dataset = lambda: ([one[np.newaxis]] for one in representatives)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = converter.inference_output_type = tf.int8
+        # The new quantizer lays out an unrolled LSTM in another way each time, the old one always the same.
+        recurrent = any(isinstance(layer, keras.layers.LSTM) for layer in model.layers)
+        converter.experimental_new_quantizer = not recurrent
+    if quantization == "dynamic":
+        # With weights per channel it would be FULLY_CONNECTED version 12, which tflite-runtime 2.14 lacks.
+        converter._experimental_disable_per_channel_quantization_for_dense_layers = True
+    return bytes(converter.convert())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""The loop over batches, one way for each of Keras' backends; nothing here imports Keras before it is needed.
+
+Keras' own ``fit`` feeds one batch at a time, which takes many times as long as networks of this size. On
+TensorFlow and JAX a whole epoch is one call into the backend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import keras
+
+FloatArray = npt.NDArray[np.float32]
+
+LossName = Literal["mse", "mae"]
+
+
+@dataclass(frozen=True)
+class Learning:
+    """What the loop needs to know."""
+
+    loss: LossName
+    batch_size: int
+    learning_rate: float
+    """Of Adam (Kingma and Ba 2015)."""
+
+
+@dataclass(frozen=True)
+class Loop:
+    """Both functions take windows, shape (n_windows, *shape), and return the mean loss over them.
+
+    The state lies in the variables of model and optimizer, whatever the backend, whenever neither runs.
+    """
+
+    learn: Callable[[FloatArray], float]
+    """Learns from all batches once, in the order given."""
+    check: Callable[[FloatArray], float]
+    """Computes the loss only, without dropout and sampling."""
+    optimizer: keras.optimizers.Optimizer
+
+
+def make_loop(model: keras.Model, learning: Learning) -> Loop:
+    """Return the loop of the backend that Keras runs on.
+
+    Args:
+        model: Maps features to features of the same shape; its own losses are added.
+        learning: How it learns.
+    """
+    import keras
+
+    optimizer = keras.optimizers.Adam(learning.learning_rate)
+    optimizer.build(model.trainable_variables)
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        from trainer.loops.on_tensorflow import loop
+    elif backend == "jax":
+        from trainer.loops.on_jax import loop
+    else:
+        from trainer.loops.on_any import loop
+    learn, check = loop(model, optimizer, learning)
+    return Loop(learn, check, optimizer)
