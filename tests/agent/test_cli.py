@@ -174,7 +174,12 @@ def test_config_show_tells_defaults_and_paths_as_toml(config: Path) -> None:
     result = judder("config", "show", "--config", config)
     assert result.exit_code == 0, result.output
     shown = tomllib.loads(result.output)
-    assert shown["sensors"]["press"]["alarm"] == {"k": 2, "n": 3, "hysteresis": 0.1}
+    assert shown["sensors"]["press"]["alarm"] == {
+        "k": 2,
+        "n": 3,
+        "hysteresis": 0.1,
+        "persistence_hours": 720.0,
+    }
     assert shown["uplink"]["password_file"] == str(config.parent / "pw")
     assert shown["history"] == {"cleared_alerts": 10_000}
     assert json.loads(judder("config", "show", "--config", config, "--json").output) == shown
