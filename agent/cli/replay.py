@@ -147,7 +147,7 @@ def _told(
     for alert in alerts:
         end = f"to {alert.end}" if alert.end is not None else "to the end"
         seconds = _seconds(alert, recording.rate_hz)
-        lines.append(f"  {alert.level} by {alert.rule}: samples {alert.start} {end}{seconds}")
+        lines.append(f"  {alert.level}: samples {alert.start} {end}{seconds}, by {alert.rule}")
     return lines
 
 

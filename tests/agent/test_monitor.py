@@ -121,6 +121,23 @@ def test_an_alert_is_raised_explained_and_cleared(bench: Bench) -> None:
     assert bench.monitor.status().alert_id is None
 
 
+def test_a_weak_defect_that_persists_is_told_as_such(bench: Bench) -> None:
+    bench.feed(1.0)
+    score = 0.0
+    for _ in range(30):
+        bench.feed(1.17, windows=20)  # every window a little louder, none of them abnormal
+        score = max(score, *bench.monitor.scores().newest)
+        if bench.events:
+            break
+    raised = bench.until_told(1)[0]
+    assert score < raised.threshold == 2.5
+    assert (raised.change, raised.level, raised.rule) == (Change.RAISED, Level.WARNING, Rule.PERSISTENCE)
+    assert raised.windows > 3
+    evidence = bench.monitor.status().evidence
+    assert evidence is not None
+    assert evidence > 0.75
+
+
 def test_the_time_of_an_event_is_that_of_its_window(bench: Bench) -> None:
     bench.feed(1.0)
     bench.feed(3.0)

@@ -122,6 +122,19 @@ def test_an_alert_that_an_ignored_stretch_helped_to_raise_is_not_false(
     assert evaluation.alarm.windows.confusion.false_positives == 1
 
 
+def test_persistence_is_judged_by_the_windows_that_it_counted(manifest: Manifest, scored: Run) -> None:
+    # 1.1325 nats a window of 2.2; ln(720 h / 0.5 s / 12) = 12.9762 nats after 12 windows.
+    weak = [0.0] * 8 + [2.2] * 20
+    found = evaluate(manifest, [scored([0] * 32 + [1] * 80, weak)], 1.0, AlarmPolicy()).warning.events
+    assert (found.found, found.false_alerts) == (1, 0)
+    assert found.detections[0].delay_s == pytest.approx((12 * 4 - 1) / 8.0)
+    false = evaluate(manifest, [scored([0] * 112, weak)], 1.0, AlarmPolicy()).warning.events
+    partly = evaluate(manifest, [scored([0] * 32 + [-1] * 4 + [0] * 76, weak)], 1.0, AlarmPolicy())
+    assert (false.false_alerts, partly.warning.events.false_alerts) == (1, 0)
+    off = evaluate(manifest, [scored([0] * 112, weak)], 1.0, AlarmPolicy(persistence_hours=0.0))
+    assert off.warning.events.false_alerts == 0
+
+
 def test_areas_under_the_curves(manifest: Manifest, scored: Run) -> None:
     # Of four pairs three are in order; average precision 1/2 x 1 + 1/2 x 2/3.
     evaluation = evaluate(manifest, [scored([1] * 4 + [0] * 8 + [1] * 4, [4, 1, 3, 2])], 1.0, AlarmPolicy())
@@ -142,4 +155,5 @@ def test_without_a_rate_there_is_no_time(manifest: Manifest, scored: Run) -> Non
     assert evaluation.alarm.events.detections[0].found
     assert evaluation.alarm.events.detections[0].delay_s is None
     assert evaluation.alarm.events.false_alerts_per_day is None
+    assert evaluation.rule.persistence_hours == 0.0
     assert evaluation.alarm.windows.false_alarms_per_day is None
