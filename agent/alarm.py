@@ -1,14 +1,17 @@
-"""From scores to a level: k of n windows, hysteresis, and the changes worth telling."""
+"""From scores to a level: k of n windows, evidence over windows, hysteresis; the changes worth telling."""
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated
 
 from agent.decode import Range
+from agent.inference.manifest import Manifest
 from agent.inference.scoring import Level, Thresholds
+from agent.persistence import EvidenceLines, Persistence
 
 
 class Change(StrEnum):
@@ -17,6 +20,15 @@ class Change(StrEnum):
     RAISED = "raised"
     ESCALATED = "escalated"
     CLEARED = "cleared"
+
+
+class Rule(StrEnum):
+    """What gave an alert its level."""
+
+    K_OF_N = "k-of-n"
+    """Enough single windows at or above the threshold."""
+    PERSISTENCE = "persistence"
+    """Many windows that are a little abnormal (see ``persistence``)."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +41,20 @@ class AlarmPolicy:
     """Windows looked at; also the quiet ones in a row that clear an alert."""
     hysteresis: Annotated[float, Range(0.0, 1.0)] = 0.1
     """A window is quiet below the warning threshold less this fraction of it."""
+    persistence_hours: Annotated[float, Range(0.0, 1e6, "h")] = 720.0
+    """Mean time between false warnings by evidence over windows, 1 or more; 0 turns that rule off."""
 
     def __post_init__(self) -> None:
         if self.k > self.n:
             raise ValueError(f"k = {self.k} of n = {self.n} windows can never happen; k must not exceed n")
+        if 0.0 < self.persistence_hours < 1.0:
+            raise ValueError(
+                f"persistence_hours = {self.persistence_hours:g}: give 1 h or more, or 0 to turn it off"
+            )
+
+    def quiet_below(self, warning: float) -> float:
+        """Return the score below which a window is quiet, from the warning threshold."""
+        return warning - self.hysteresis * abs(warning)
 
 
 @dataclass(frozen=True)
@@ -42,20 +64,51 @@ class Transition:
     change: Change
     level: Level
     """The level reached; for a cleared alert the highest that it had."""
+    rule: Rule
+    """What gave it that level."""
+    windows: int
+    """Windows that the rule looked at: n, or those since the evidence began."""
 
 
 class Alarm:
     """The alarm of one sensor: feed it scores, it answers when the level changes.
 
     An alert keeps its highest level until it clears: a machine that hovers between warning and alarm is one
-    alert, not many.
+    alert, not many. It clears when the last n windows are quiet and persistence supports no level.
+
+    Args:
+        manifest: Of the bundle that scores: thresholds, windows, sample rate. Without a rate there is no
+            persistence, for no time can be told.
+        policy: The rules.
+        thresholds: Those that a person has set in place of the bundle's. Whoever raises the warning line
+            says that the machine is healthy up to there: the evidence of persistence starts that much higher.
+        open_alert: What last happened to the alert that was open when the daemon stopped.
     """
 
-    def __init__(self, thresholds: Thresholds, policy: AlarmPolicy, level: Level = Level.NORMAL) -> None:
-        """Start at a level: that of the alert that was open when the daemon stopped, or normal."""
+    def __init__(
+        self,
+        manifest: Manifest,
+        policy: AlarmPolicy,
+        thresholds: Thresholds | None = None,
+        open_alert: Transition | None = None,
+    ) -> None:
+        self._manifest = manifest
+        self._reached = open_alert
         self._recent: deque[float] = deque()
-        self.level = level
-        self.adjust(thresholds, policy)
+        self._persistence: Persistence | None = None
+        self.adjust(thresholds or manifest.thresholds, policy)
+
+    @property
+    def level(self) -> Level:
+        """The level now."""
+        return self._reached.level if self._reached else Level.NORMAL
+
+    @property
+    def evidence(self) -> float | None:
+        """Evidence over windows, as a part of what raises a warning; None if that rule is off."""
+        if self._persistence is None:
+            return None
+        return self._persistence.evidence / self._persistence.lines.warning
 
     def adjust(self, thresholds: Thresholds, policy: AlarmPolicy) -> None:
         """Change what makes a level; the level stays until the next window says otherwise."""
@@ -63,7 +116,9 @@ class Alarm:
         self._policy = policy
         self._recent = deque(self._recent, maxlen=policy.n)
         warning = thresholds.of(Level.WARNING)
-        self._quiet_below = warning - policy.hysteresis * abs(warning)
+        self._quiet_below = policy.quiet_below(warning)
+        self._healthy_up_by = max(warning - self._manifest.thresholds.of(Level.WARNING), 0.0)
+        self._persistence = self._adjusted_persistence()
 
     def update(self, score: float) -> Transition | None:
         """Take the next window's score and return what changed, if anything.
@@ -72,15 +127,24 @@ class Alarm:
             score: Finite; higher is more abnormal.
         """
         self._recent.append(score)
-        supported = self._supported_level()
+        quiet = self._is_quiet()
+        persistent = self._persistent_level(score, quiet)
+        supported = max(self._supported_level(), persistent)
         if supported > self.level:
-            change = Change.RAISED if self.level is Level.NORMAL else Change.ESCALATED
-            self.level = supported
-            return Transition(change, supported)
-        if self.level is not Level.NORMAL and self._is_quiet():
-            highest, self.level = self.level, Level.NORMAL
-            return Transition(Change.CLEARED, highest)
+            return self._reach(supported)
+        if self._reached is not None and quiet and persistent is Level.NORMAL:
+            cleared = replace(self._reached, change=Change.CLEARED)
+            self._reached = None
+            return cleared
         return None
+
+    def _reach(self, level: Level) -> Transition:
+        change = Change.RAISED if self._reached is None else Change.ESCALATED
+        if self._persistence is None or self._supported_level() >= level:
+            self._reached = Transition(change, level, Rule.K_OF_N, self._policy.n)
+        else:
+            self._reached = Transition(change, level, Rule.PERSISTENCE, self._persistence.windows)
+        return self._reached
 
     def _supported_level(self) -> Level:
         for level in (Level.ALARM, Level.WARNING):
@@ -91,3 +155,68 @@ class Alarm:
 
     def _is_quiet(self) -> bool:
         return len(self._recent) == self._policy.n and max(self._recent) < self._quiet_below
+
+    def _persistent_level(self, score: float, quiet: bool) -> Level:
+        """Return the level that persistence supports.
+
+        During an alarm the evidence rests until it is quiet: there is nothing left to raise, and an alarm
+        that single windows have raised ends with them.
+        """
+        if self._persistence is None:
+            return Level.NORMAL
+        if self.level is Level.ALARM and not quiet:
+            return self._persistence.level
+        return self._persistence.update(score - self._healthy_up_by)
+
+    def _adjusted_persistence(self) -> Persistence | None:
+        """Return the evidence so far, on the lines of the policy."""
+        hours, rate_hz, window = self._policy.persistence_hours, self._manifest.rate_hz, self._manifest.window
+        if hours == 0.0 or rate_hz is None:
+            return None
+        lines = EvidenceLines.of(hours, window, rate_hz)
+        if self._persistence is not None:
+            self._persistence.lines = lines
+            return self._persistence
+        if self._reached is not None and self._reached.rule is Rule.PERSISTENCE:
+            return Persistence(lines, window, self._reached.level, self._reached.windows)
+        return Persistence(lines, window)
+
+
+@dataclass(frozen=True)
+class Episode:
+    """The life of an alert, by the numbers of its windows."""
+
+    steps: tuple[tuple[int, Transition], ...]
+    """When it was raised, and escalated if it was."""
+    cleared: int | None
+    """None if it is still open at the end."""
+
+    @property
+    def raised(self) -> int:
+        """Window that raised it."""
+        return self.steps[0][0]
+
+    @property
+    def last(self) -> Transition:
+        """The step to its highest level."""
+        return self.steps[-1][1]
+
+    def reached(self, level: Level) -> tuple[int, Transition] | None:
+        """Return the window and the step that reached a level or a higher one, if any did."""
+        return next((step for step in self.steps if step[1].level >= level), None)
+
+
+def episodes(scores: Iterable[float], alarm: Alarm) -> list[Episode]:
+    """Return the alerts that a sensor's alarm makes of the scores of consecutive windows."""
+    found: list[Episode] = []
+    steps: tuple[tuple[int, Transition], ...] = ()
+    for window, score in enumerate(scores):
+        transition = alarm.update(score)
+        if transition is None:
+            continue
+        if transition.change is Change.CLEARED:
+            found.append(Episode(steps, window))
+            steps = ()
+        else:
+            steps = (*steps, (window, transition))
+    return [*found, Episode(steps, None)] if steps else found

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from agent.alarm import Change
+from agent.alarm import Change, Rule
 from agent.inference.features import AxisStatistics, Contribution
 from agent.inference.scoring import Level
 
@@ -56,3 +56,8 @@ class AlertEvent:
     """Whose trouble it is."""
     reason: str = ""
     """For a sensor's alert: what is wrong, where, and the next step."""
+    rule: Rule | None = Rule.K_OF_N
+    """What gave a machine's alert its level: single windows, or persistence, and then the score may lie below
+    the threshold; None for a sensor's alert."""
+    windows: int = 0
+    """Windows that the rule looked at; 0 for a sensor's alert."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from agent import bus_budget
-from agent.alarm import Alarm
+from agent.alarm import Alarm, Rule, Transition
 from agent.alert import AlertEvent, Subject
 from agent.backoff import Backoff
 from agent.bus_sampler import BusSampler
@@ -18,7 +18,6 @@ from agent.errors import ConfigError
 from agent.evidence import Evidence
 from agent.forwarder import Forwarder
 from agent.inference.detector import Detector, open_detector
-from agent.inference.scoring import Level
 from agent.monitor import Monitor
 from agent.ring_buffer import RingBuffer, WindowReader
 from agent.sampler import BACKOFF_FIRST_S, BACKOFF_LONGEST_S, Sampler
@@ -26,7 +25,7 @@ from agent.sensor_watch import SensorWatch
 from agent.sensors import Opener, sensor_opener
 from agent.station import Station
 from agent.status import version
-from agent.store import AlertStore
+from agent.store import AlertRecord, AlertStore
 from agent.watchdog import Watchdog
 from firmware_bridge.clock import Clock, SystemClock
 from firmware_bridge.errors import BridgeError
@@ -147,7 +146,7 @@ def _station(name: str, sensor: Sensor, opener: Opener, judge: Judge, shared: Su
     ring = RingBuffer(samples, len(SENSOR_AXES))
     open_alert, sensor_alert = store.open_alert(name), store.open_alert(name, Subject.SENSOR)
     override = store.overrides.of(name)
-    thresholds = override.thresholds if override else manifest.thresholds
+    thresholds = override.thresholds if override else None
     sampler = Sampler(name, opener, ring, clock, Backoff(name, BACKOFF_FIRST_S, BACKOFF_LONGEST_S))
     shared.evidence.watch(name, ring, sampler.status)
     reason = sensor_alert.last_event.reason if sensor_alert else None
@@ -155,7 +154,7 @@ def _station(name: str, sensor: Sensor, opener: Opener, judge: Judge, shared: Su
         name,
         WindowReader(ring, manifest.window, _columns(name, manifest.axes)),
         judge,
-        Alarm(thresholds, sensor.alarm, open_alert.level if open_alert else Level.NORMAL),
+        Alarm(manifest, sensor.alarm, thresholds, _last_step(open_alert) if open_alert else None),
         SensorWatch(manifest.axes, sensor.range_g, clock, sampler.status, reason=reason),
         clock=clock,
         watchdog=shared.watchdog,
@@ -165,6 +164,12 @@ def _station(name: str, sensor: Sensor, opener: Opener, judge: Judge, shared: Su
         sensor_alert_id=sensor_alert.alert_id if sensor_alert else None,
     )
     return Station(name, manifest.title, manifest.thresholds, sensor.simulated, sampler, ring, monitor)
+
+
+def _last_step(open_alert: AlertRecord) -> Transition:
+    """Return what gave an open alert its level."""
+    event = open_alert.last_event
+    return Transition(event.change, open_alert.level, event.rule or Rule.K_OF_N, event.windows)
 
 
 def _columns(name: str, axes: Sequence[str]) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent import assembly, reload
 from agent import watchdog as systemd
-from agent.alarm import Change
+from agent.alarm import Change, Rule
 from agent.alert import AlertEvent
 from agent.assembly import Surroundings
 from agent.bus_sampler import BusSampler
@@ -220,7 +220,7 @@ class Daemon:
         config = self._config
         self._store.record(event, alert_message(event, config.gateway) if config.uplink else None)
         self._alerts.count(event)
-        told = event.reason or f"score {event.score:.2f} (threshold {event.threshold:.2f}), part {event.part}"
+        told = event.reason or _told(event)
         logger.warning(
             "sensor %s: %s alert, %s %s: %s, alert %s",
             event.sensor,
@@ -264,6 +264,13 @@ class Daemon:
     def _close_metrics(self) -> None:
         if self._metrics is not None:
             self._metrics.close()
+
+
+def _told(event: AlertEvent) -> str:
+    score = f"score {event.score:.2f} (threshold {event.threshold:.2f}), part {event.part}"
+    if event.rule is Rule.PERSISTENCE:
+        return f"{score}, raised by persistence over {event.windows} windows"
+    return score
 
 
 def _stop_sampling(bus_sampler: BusSampler) -> None:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, TypeAlias
 
-from agent.alarm import Change
+from agent.alarm import Change, Rule
 from agent.alert import AlertEvent, Subject
 from agent.decode import Pattern
 from agent.inference.features import AxisStatistics, Contribution
@@ -186,6 +186,7 @@ def event_to_json(event: AlertEvent) -> dict[str, Any]:
     return document | {
         "change": event.change.value,
         "subject": event.subject.value,
+        "rule": event.rule and event.rule.value,
         "level": event.level.name.lower(),
         "at": format_utc(event.at),
         "statistics": [asdict(axis) for axis in event.statistics],
@@ -210,6 +211,8 @@ def event_from_json(document: Mapping[str, Any]) -> AlertEvent:
             score=float(document["score"]),
             threshold=float(document["threshold"]),
             part=str(document["part"]),
+            rule=_rule(document),
+            windows=int(document.get("windows", 0)),
             statistics=tuple(AxisStatistics(**axis) for axis in document["statistics"]),
             contributions=tuple(Contribution(**contribution) for contribution in document["contributions"]),
             model=str(document["model"]),
@@ -219,6 +222,13 @@ def event_from_json(document: Mapping[str, Any]) -> AlertEvent:
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"not an alert event: {error!r}") from error
+
+
+def _rule(document: Mapping[str, Any]) -> Rule | None:
+    """Return the rule of an event; those told before there was more than one rule do not name it."""
+    if "rule" in document:
+        return None if document["rule"] is None else Rule(document["rule"])
+    return None if document.get("subject") == Subject.SENSOR.value else Rule.K_OF_N
 
 
 def format_utc(at: datetime) -> str:

@@ -146,6 +146,7 @@ def _sampling(stations: Sequence[Station]) -> Iterator[Metric]:
 def _judging(stations: Sequence[Station]) -> Iterator[Metric]:
     windows: list[Sample] = []
     levels: list[Sample] = []
+    evidence: list[Sample] = []
     delays: list[Sample] = []
     scores: list[Sample] = []
     waiting: list[Sample] = []
@@ -161,11 +162,15 @@ def _judging(stations: Sequence[Station]) -> Iterator[Metric]:
             windows.append(Sample(number, name | {"result": result}))
         levels.append(Sample(int(status.level), name))
         waiting.append(Sample(status.waiting, name))
+        if status.evidence is not None:
+            evidence.append(Sample(status.evidence, name))
         if status.delay_s is not None:
             delays.append(Sample(status.delay_s, name))
         scores += _summary(station.monitor.scores(), name)
     yield Metric("judder_windows_total", "counter", "Windows by what became of them.", windows)
     yield Metric("judder_score", "summary", "Score in standard deviations; quantiles of the newest.", scores)
+    told = "Evidence over windows, as a part of what raises a warning."
+    yield Metric("judder_evidence_ratio", "gauge", told, evidence)
     yield Metric("judder_alarm_level", "gauge", "0 normal, 1 warning, 2 alarm.", levels)
     yield Metric("judder_score_delay_seconds", "gauge", "From a window's last sample to its score.", delays)
     yield Metric("judder_alerts_in_memory", "gauge", "Alerts that the disk does not take.", waiting)

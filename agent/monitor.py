@@ -39,6 +39,8 @@ class MonitorStatus:
     """A snapshot for status and health."""
 
     level: Level
+    evidence: float | None
+    """Evidence over windows, as a part of what raises a warning; None if that rule is off."""
     alert_id: str | None
     """The open alert of the machine, if any."""
     sensor_alert_id: str | None
@@ -146,6 +148,7 @@ class Monitor:
         scored_at, score = self._last or (None, None)
         return MonitorStatus(
             self._alarm.level,
+            self._alarm.evidence,
             self._alert_id,
             self._sensor_alert_id,
             self._alarm.thresholds,
@@ -247,6 +250,8 @@ class Monitor:
             score=verdict.score,
             threshold=self._alarm.thresholds.of(transition.level),
             part=verdict.part,
+            rule=transition.rule,
+            windows=transition.windows,
             statistics=explanation.statistics,
             contributions=explanation.contributions,
             model=manifest.title,
@@ -267,6 +272,8 @@ class Monitor:
             score=0.0,
             threshold=0.0,
             part=SENSOR_PART,
+            rule=None,
+            windows=0,
             statistics=(),
             contributions=(),
             model=self._detector.manifest.title,

@@ -86,6 +86,7 @@ def _sensor(station: Station) -> dict[str, Any]:
         "alert_id": monitor.alert_id,
         "sensor_alert_id": monitor.sensor_alert_id,
         "score": monitor.score,
+        "evidence": monitor.evidence,
         "scored_at": monitor.scored_at and format_utc(monitor.scored_at),
         "delay_s": monitor.delay_s,
         "windows_scored": monitor.windows_scored,

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 
-from agent.alarm import Alarm, AlarmPolicy, Change
+from agent.alarm import Alarm, AlarmPolicy, episodes
 from agent.inference.detector import judge_recording, open_detector
 from agent.inference.scoring import Level
 from agent.inference.window import WindowSpec, cut, window_starts
@@ -109,19 +109,15 @@ def labelled(recording: Path, label: str) -> list[tuple[int, int]]:
 
 def events(scores: Iterable[tuple[int, float]], alarm: Alarm, length: int) -> list[Event]:
     """Return the alerts that a gateway would have raised; ``scores`` are (first sample, score)."""
-    found: list[Event] = []
-    begin = 0
-    for start, score in scores:
-        transition = alarm.update(score)
-        if transition is None:
-            continue
-        if transition.change is Change.RAISED:
-            begin = start
-        if transition.change is Change.CLEARED:
-            found.append(Event(begin, start + length, transition.level))
-    if alarm.level:
-        found.append(Event(begin, sys.maxsize, alarm.level))
-    return found
+    starts, values = zip(*scores, strict=True)
+    return [
+        Event(
+            starts[episode.raised],
+            sys.maxsize if episode.cleared is None else starts[episode.cleared] + length,
+            episode.last.level,
+        )
+        for episode in episodes(values, alarm)
+    ]
 
 
 def run(case: Case) -> None:
@@ -138,7 +134,7 @@ def run(case: Case) -> None:
     levels = [verdict.level for verdict in verdicts]
     print(f"{case.name}: {len(levels)} windows, {levels.count(Level.ALARM)} at alarm level")
     scores = [(start, verdict.score) for start, verdict in zip(starts.tolist(), verdicts, strict=True)]
-    alarm = Alarm(manifest.thresholds, AlarmPolicy())
+    alarm = Alarm(manifest, AlarmPolicy())
     _tell_events(events(scores, alarm, manifest.window.length), DATA / case.tried)
     for counted in report.provenance.false_alarms:
         print(

@@ -90,7 +90,7 @@ class Bench:
             "press",
             WindowReader(self.ring, spec, (0, 1, 2)),
             Detector(manifest, bundle.models),
-            Alarm(manifest.thresholds, AlarmPolicy()),
+            Alarm(manifest, AlarmPolicy()),
             SensorWatch(manifest.axes, 16.0, self.clock, lambda: status),
             clock=self.clock,
             watchdog=watchdog,

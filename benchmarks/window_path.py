@@ -61,7 +61,7 @@ def _path(detector: Detector, window: FloatArray) -> Callable[[], object]:
     spec = detector.manifest.window
     ring = RingBuffer(8 * spec.length, window.shape[1])
     reader = WindowReader(ring, spec, columns=range(window.shape[1]))
-    alarm = Alarm(detector.manifest.thresholds, AlarmPolicy())
+    alarm = Alarm(detector.manifest, AlarmPolicy())
     hop = SampleBlock(window[: spec.hop], end_ns=0, rate_hz=detector.manifest.rate_hz or 1.0, lost=0)
     ring.append(SampleBlock(window[spec.hop :], end_ns=0, rate_hz=hop.rate_hz, lost=0))
 

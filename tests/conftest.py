@@ -26,7 +26,7 @@ EASY_TAIL = Tail(body=(-1.0, 0.0, 1.0), shape=0.0, scale=1.0)
 MakeBundle = Callable[..., Path]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def level_manifest() -> Manifest:
     """A detector of the level of one axis, 64 samples at 800 Hz, no network."""
     return _manifest(("x",), 64, 800.0)

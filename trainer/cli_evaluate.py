@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 _RULE = re.compile(r"([1-9]\d{0,2})/([1-9]\d{0,2})")
 
 
+def _hours(ctx: click.Context, param: click.Parameter, value: float) -> float:
+    if 0.0 < value < 1.0:
+        raise click.BadParameter(f"'{value:g}': give 1 h or more, or 0 to turn persistence off", ctx, param)
+    return value
+
+
 def _rule(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, int]:
     fitting = _RULE.fullmatch(value)
     if fitting is None or int(fitting[1]) > int(fitting[2]):
@@ -45,6 +51,14 @@ rule_option = click.option(
     show_default=True,
     help="Windows that raise an alert, as on the gateway.",
 )
+persistence_option = click.option(
+    "--persistence-hours",
+    type=click.FloatRange(min=0, max=1e6),
+    callback=_hours,
+    default=720.0,
+    show_default=True,
+    help="Mean time between false warnings by evidence over windows, as on the gateway; 0 turns it off.",
+)
 
 
 @click.command(cls=ManyFiles)
@@ -52,13 +66,21 @@ rule_option = click.option(
 @data_options
 @beta_option
 @rule_option
+@persistence_option
 @json_option
-def evaluate(bundle: Path, chosen: DataChoice, beta: float, rule: tuple[int, int], as_json: bool) -> None:
+def evaluate(
+    bundle: Path,
+    chosen: DataChoice,
+    beta: float,
+    rule: tuple[int, int],
+    persistence_hours: float,
+    as_json: bool,
+) -> None:
     """Compare the verdicts of BUNDLE with what is known about recordings.
 
     A window is anomalous if half of its rows or more are, normal if all of them are, and left out otherwise.
     """
-    from trainer.alerts import AlertRule
+    from agent.alarm import AlarmPolicy
     from trainer.evaluation_text import evaluation_json, evaluation_table
     from trainer.labels import Label
     from trainer.metrics import evaluate as evaluate_scores
@@ -72,5 +94,6 @@ def evaluate(bundle: Path, chosen: DataChoice, beta: float, rule: tuple[int, int
     loaded = chosen.load(opened_bundle.manifest.axes, Label.IGNORE)
     warn_of_learnt(loaded, opened_bundle.manifest)
     scored = score(detector, loaded)
-    evaluation = evaluate_scores(opened_bundle.manifest, scored, beta, AlertRule(*rule))
+    policy = AlarmPolicy(*rule, persistence_hours=persistence_hours)
+    evaluation = evaluate_scores(opened_bundle.manifest, scored, beta, policy)
     click.echo(evaluation_json(evaluation) if as_json else evaluation_table(evaluation))

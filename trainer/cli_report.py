@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from trainer.cli_evaluate import beta_option, rule_option
+from trainer.cli_evaluate import beta_option, persistence_option, rule_option
 from trainer.data_options import DataChoice, ManyFiles, bundle_argument, data_options, opened
 
 
@@ -15,15 +15,23 @@ from trainer.data_options import DataChoice, ManyFiles, bundle_argument, data_op
 @data_options
 @beta_option
 @rule_option
+@persistence_option
 @click.option(
     "--out",
     required=True,
     type=click.Path(path_type=Path, dir_okay=False),
     help="HTML file to write; it needs no network.",
 )
-def report(bundle: Path, chosen: DataChoice, beta: float, rule: tuple[int, int], out: Path) -> None:
+def report(
+    bundle: Path,
+    chosen: DataChoice,
+    beta: float,
+    rule: tuple[int, int],
+    persistence_hours: float,
+    out: Path,
+) -> None:
     """Draw what BUNDLE makes of recordings; with labels also how well it does."""
-    from trainer.alerts import AlertRule
+    from agent.alarm import AlarmPolicy
     from trainer.labels import Label
     from trainer.metrics import evaluate
     from trainer.report import build_report, write_report
@@ -34,6 +42,7 @@ def report(bundle: Path, chosen: DataChoice, beta: float, rule: tuple[int, int],
     detector, source = opened(bundle)
     scored = score(detector, chosen.load(source.manifest.axes, Label.IGNORE))
     known = len(labelled_scores(scored)[0]) > 0
-    evaluation = evaluate(source.manifest, scored, beta, AlertRule(*rule)) if known else None
+    policy = AlarmPolicy(*rule, persistence_hours=persistence_hours)
+    evaluation = evaluate(source.manifest, scored, beta, policy) if known else None
     write_report(out, build_report(source, scored, evaluation))
     click.echo(f"{out}, {out.stat().st_size / 1000:.0f} kB")

@@ -18,10 +18,9 @@ def evaluation_json(evaluation: Evaluation) -> str:
 
 def evaluation_table(evaluation: Evaluation) -> str:
     """Return the evaluation as text."""
-    rule = evaluation.rule
     lines = [*evaluation_head(evaluation), "", f"{'':<26}{'warning':>16}{'alarm':>16}"]
     lines += [f"{name:<26}{warning:>16}{alarm:>16}" for name, warning, alarm in evaluation_rows(evaluation)]
-    lines += ["", f"alerts by {rule.k} of {rule.n} windows", *evaluation_detections(evaluation)]
+    lines += ["", evaluation_rule(evaluation), *evaluation_detections(evaluation)]
     return "\n".join(lines)
 
 
@@ -33,6 +32,15 @@ def evaluation_head(evaluation: Evaluation) -> list[str]:
         f"{evaluation.ignored_windows} left out",
         f"ROC AUC {_number(evaluation.roc_auc)}, PR AUC {_number(evaluation.pr_auc)}",
     ]
+
+
+def evaluation_rule(evaluation: Evaluation) -> str:
+    """Return by which rule the alerts were raised."""
+    rule = evaluation.rule
+    told = f"alerts by {rule.k} of {rule.n} windows"
+    if rule.persistence_hours == 0.0:
+        return told
+    return f"{told}, or by persistence (a false warning in {rule.persistence_hours:g} h)"
 
 
 def evaluation_rows(evaluation: Evaluation) -> list[tuple[str, str, str]]:

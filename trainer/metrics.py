@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import chi2
 from sklearn import metrics
 
+from agent.alarm import Alarm, AlarmPolicy, episodes
 from agent.inference.manifest import Manifest
 from agent.inference.scoring import Level
-from trainer.alerts import AlertRule, find_alerts
 from trainer.errors import DataError
 from trainer.evaluation import CONFIDENCE, upper_limit
 from trainer.labels import Label, anomalies
@@ -68,7 +68,7 @@ class Detection:
 
 @dataclass(frozen=True)
 class EventFigures:
-    """Alerts by the gateway's rule of k in n windows."""
+    """Alerts by the gateway's rules."""
 
     detections: tuple[Detection, ...]
     found: int
@@ -104,7 +104,7 @@ class Evaluation:
     """Neither one nor the other."""
     beta: float
     """Of ``f_beta``: how many times recall weighs as much as precision."""
-    rule: AlertRule
+    rule: AlarmPolicy
     roc_auc: float | None
     pr_auc: float | None
     """Average precision."""
@@ -113,7 +113,7 @@ class Evaluation:
 
 
 def evaluate(
-    manifest: Manifest, scored: Sequence[ScoredRecording], beta: float, rule: AlertRule
+    manifest: Manifest, scored: Sequence[ScoredRecording], beta: float, rule: AlarmPolicy
 ) -> Evaluation:
     """Return all figures.
 
@@ -121,11 +121,13 @@ def evaluate(
         manifest: Of the bundle that scored.
         scored: The labelled recordings.
         beta: Of F-beta.
-        rule: Of the alerts.
+        rule: Of the alerts; without a sample rate there is no persistence.
 
     Raises:
         DataError: If no window is labelled.
     """
+    if not manifest.rate_hz:
+        rule = replace(rule, persistence_hours=0.0)
     scores, truth = labelled_scores(scored)
     if len(scores) == 0:
         raise DataError("no window is labelled normal or anomalous; give --labels, --normal or --anomalous")
@@ -183,25 +185,27 @@ def window_figures(truth: BoolArray, found: BoolArray, beta: float, manifest: Ma
 
 
 def event_figures(
-    scored: Sequence[ScoredRecording], manifest: Manifest, line: float, rule: AlertRule
+    scored: Sequence[ScoredRecording], manifest: Manifest, level: Level, rule: AlarmPolicy
 ) -> EventFigures:
-    """Return what the alerts that reach a line find, and what they find that is not there.
+    """Return what the alerts that reach a level find, and what they find that is not there.
 
     Args:
-        scored: The labelled recordings.
+        scored: The labelled recordings; each is watched anew.
         manifest: Of the bundle that scored.
-        line: The level's threshold.
+        level: Warning or alarm.
         rule: Of the alerts.
     """
     detections: list[Detection] = []
     false_alerts = 0
-    quiet_below = rule.quiet_below(manifest.thresholds.warning.score)
     for recording in scored:
-        alerts = find_alerts(recording.scores, line, quiet_below, rule)
         active = np.zeros(len(recording.scores), bool)
-        for alert in alerts:
-            active[alert.raised : alert.cleared] = True
-            support = recording.labels[max(alert.raised - rule.n + 1, 0) : alert.raised + 1]
+        for episode in episodes(recording.scores.tolist(), Alarm(manifest, rule)):
+            step = episode.reached(level)
+            if step is None:
+                continue
+            at, transition = step
+            active[at : episode.cleared] = True
+            support = recording.labels[max(at - transition.windows + 1, 0) : at + 1]
             false_alerts += bool((support == Label.NORMAL).all())
         detections.extend(_detections(recording, active, manifest.window.length))
     found = sum(detection.found for detection in detections)
@@ -211,7 +215,7 @@ def event_figures(
 
 
 def _level_figures(
-    manifest: Manifest, scored: Sequence[ScoredRecording], level: Level, beta: float, rule: AlertRule
+    manifest: Manifest, scored: Sequence[ScoredRecording], level: Level, beta: float, rule: AlarmPolicy
 ) -> LevelFigures:
     threshold = manifest.thresholds.alarm if level is Level.ALARM else manifest.thresholds.warning
     scores, truth = labelled_scores(scored)
@@ -220,7 +224,7 @@ def _level_figures(
         threshold.score,
         threshold.method,
         window_figures(truth, scores >= threshold.score, beta, manifest),
-        event_figures(scored, manifest, threshold.score, rule),
+        event_figures(scored, manifest, level, rule),
     )
 
 

@@ -15,7 +15,12 @@ from agent.inference.bundle import Bundle
 from agent.inference.manifest import Manifest
 from agent.inference.scoring import Threshold, rate_from_score
 from trainer.errors import OutputError
-from trainer.evaluation_text import evaluation_detections, evaluation_head, evaluation_rows
+from trainer.evaluation_text import (
+    evaluation_detections,
+    evaluation_head,
+    evaluation_rows,
+    evaluation_rule,
+)
 from trainer.metrics import Evaluation
 from trainer.report_charts import (
     curves,
@@ -124,7 +129,7 @@ def _thresholds(manifest: Manifest) -> str:
 def _figures(evaluation: Evaluation) -> str:
     head = "".join(f"<p>{escape(line)}</p>" for line in evaluation_head(evaluation))
     table = _table([("", "warning", "alarm"), *evaluation_rows(evaluation)])
-    rule = f"<p>Alerts by {evaluation.rule.k} of {evaluation.rule.n} windows:</p>"
+    rule = f"<p>{evaluation_rule(evaluation).capitalize()}:</p>"
     found = "".join(f"<li>{escape(line)}</li>" for line in evaluation_detections(evaluation))
     return head + table + (f"{rule}<ul>{found}</ul>" if found else "")
 

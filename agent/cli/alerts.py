@@ -77,7 +77,8 @@ def _cause(record: AlertRecord) -> str:
     event = record.last_event
     if event.reason:
         return "the SENSOR, not the machine"
-    return f"score {record.score:.2f}, {event.part} of {event.model}"
+    persistence = f", by persistence over {event.windows} windows" if event.rule == "persistence" else ""
+    return f"score {record.score:.2f}, {event.part} of {event.model}{persistence}"
 
 
 def _as_json(record: AlertRecord) -> dict[str, Any]:

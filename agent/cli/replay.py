@@ -6,7 +6,7 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ import click
 from agent.cli.options import json_option
 
 if TYPE_CHECKING:
-    from agent.inference.detector import Detector, Verdict
+    from agent.inference.detector import Verdict
     from agent.inference.manifest import Manifest
     from agent.inference.window import IndexArray
     from firmware_bridge.recording import Recording
@@ -25,7 +25,7 @@ RATE_TOLERANCE = 0.05
 
 
 @dataclass(frozen=True)
-class Episode:
+class Alert:
     """An alert in the recording."""
 
     start: int
@@ -33,6 +33,9 @@ class Episode:
     end: int | None
     """End of the window that cleared it; None if it was still open at the end."""
     level: str
+    """Its highest."""
+    rule: str
+    """What gave it that level."""
 
 
 @click.command()
@@ -63,11 +66,11 @@ def replay(
     starts, verdicts = judge_recording(detector, recording.samples, segments)
     if out is not None:
         _write(out, starts, verdicts, manifest.window.length)
-    episodes = _episodes(detector, starts, verdicts)
+    alerts = _alerts(manifest, starts, verdicts, recording.rate_hz)
     if as_json:
-        click.echo(json.dumps(_summary(verdicts, episodes)))
+        click.echo(json.dumps(_summary(verdicts, alerts)))
     else:
-        click.echo("\n".join(_told(recording, manifest, verdicts, episodes)))
+        click.echo("\n".join(_told(recording, manifest, verdicts, alerts)))
 
 
 def _check(recording: Recording, manifest: Manifest) -> None:
@@ -100,40 +103,38 @@ def _write(out: Path, starts: IndexArray, verdicts: Sequence[Verdict], length: i
         raise click.ClickException(f"{out}: cannot be written: {error.strerror}") from error
 
 
-def _episodes(detector: Detector, starts: IndexArray, verdicts: Sequence[Verdict]) -> list[Episode]:
-    """Return the alerts that the gateway's default alarm rule would have raised."""
-    from agent.alarm import Alarm, AlarmPolicy, Change
+def _alerts(
+    manifest: Manifest, starts: IndexArray, verdicts: Sequence[Verdict], rate_hz: float | None
+) -> list[Alert]:
+    """Return the alerts that the gateway's default alarm rules would have raised."""
+    from agent.alarm import Alarm, AlarmPolicy, episodes
 
-    alarm = Alarm(detector.manifest.thresholds, AlarmPolicy())
-    length = detector.manifest.window.length
-    episodes: list[Episode] = []
-    began, level = 0, ""
-    for start, verdict in zip(starts.tolist(), verdicts, strict=True):
-        transition = alarm.update(verdict.score)
-        if transition is None:
-            continue
-        level = str(transition.level)
-        if transition.change is Change.RAISED:
-            began = start
-        elif transition.change is Change.CLEARED:
-            episodes.append(Episode(began, start + length, level))
-    if alarm.level:
-        episodes.append(Episode(began, None, level))
-    return episodes
+    alarm = Alarm(replace(manifest, rate_hz=manifest.rate_hz or rate_hz), AlarmPolicy())
+    found = episodes((verdict.score for verdict in verdicts), alarm)
+    rows = starts.tolist()
+    return [
+        Alert(
+            rows[episode.raised],
+            None if episode.cleared is None else rows[episode.cleared] + manifest.window.length,
+            str(episode.last.level),
+            str(episode.last.rule),
+        )
+        for episode in found
+    ]
 
 
-def _summary(verdicts: Sequence[Verdict], episodes: Sequence[Episode]) -> dict[str, object]:
+def _summary(verdicts: Sequence[Verdict], alerts: Sequence[Alert]) -> dict[str, object]:
     counts = Counter(str(verdict.level) for verdict in verdicts)
     return {
         "windows": len(verdicts),
         **{level: counts[level] for level in ("normal", "warning", "alarm")},
         "score_max": max(verdict.score for verdict in verdicts),
-        "alerts": [{"start": e.start, "end": e.end, "level": e.level} for e in episodes],
+        "alerts": [asdict(alert) for alert in alerts],
     }
 
 
 def _told(
-    recording: Recording, manifest: Manifest, verdicts: Sequence[Verdict], episodes: Sequence[Episode]
+    recording: Recording, manifest: Manifest, verdicts: Sequence[Verdict], alerts: Sequence[Alert]
 ) -> list[str]:
     counts = Counter(str(verdict.level) for verdict in verdicts)
     worst = max(verdicts, key=lambda verdict: verdict.score)
@@ -142,14 +143,13 @@ def _told(
         f"{recording.path.name}: {len(verdicts)} windows of {manifest.window.length} samples: "
         + ", ".join(f"{counts[level]} {level}" for level in ("normal", "warning", "alarm"))
     )
-    lines.append(f"highest score {worst.score:.2f} (part {worst.part}); {len(episodes)} alerts")
-    for episode in episodes:
-        end = f"to {episode.end}" if episode.end is not None else "to the end"
-        lines.append(
-            f"  {episode.level}: samples {episode.start} {end}{_seconds(episode, recording.rate_hz)}"
-        )
+    lines.append(f"highest score {worst.score:.2f} (part {worst.part}); {len(alerts)} alerts")
+    for alert in alerts:
+        end = f"to {alert.end}" if alert.end is not None else "to the end"
+        seconds = _seconds(alert, recording.rate_hz)
+        lines.append(f"  {alert.level}: samples {alert.start} {end}{seconds}, by {alert.rule}")
     return lines
 
 
-def _seconds(episode: Episode, rate_hz: float | None) -> str:
-    return f" (from {episode.start / rate_hz:.2f} s)" if rate_hz else ""
+def _seconds(alert: Alert, rate_hz: float | None) -> str:
+    return f" (from {alert.start / rate_hz:.2f} s)" if rate_hz else ""

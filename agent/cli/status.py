@@ -42,6 +42,8 @@ def _told(answer: dict[str, Any]) -> list[str]:
 def _sensor_told(sensor: dict[str, Any]) -> Iterator[str]:
     marks = "  SIMULATED" if sensor["simulated"] else ""
     score = "no window yet" if sensor["score"] is None else f"score {sensor['score']:.2f}"
+    if sensor["evidence"] is not None:
+        score += f", evidence over windows {sensor['evidence']:.0%} of a warning"
     alert = f"  alert {sensor['alert_id']}" if sensor["alert_id"] else ""
     yield f"sensor    {sensor['sensor']}: {sensor['level'].upper()}, {score}{alert}{marks}"
     yield (

@@ -8,13 +8,17 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from agent.alarm import Rule
+from agent.alert import AlertEvent
 from agent.cli.main import main
+from agent.store import AlertStore
 
 MakeBundle = Callable[..., Path]
 
@@ -71,13 +75,27 @@ def test_replay_as_json(make_bundle: MakeBundle, recording: Path) -> None:
     assert summary["windows"] == summary["normal"] + summary["warning"] + summary["alarm"] == 49
     (alert,) = summary["alerts"]
     assert 576 <= alert["start"] <= 704
-    assert alert["level"] == "alarm"
+    assert (alert["level"], alert["rule"]) == ("alarm", "k-of-n")
 
 
 def test_replay_takes_the_named_columns(make_bundle: MakeBundle, recording: Path) -> None:
     bundle = make_bundle(axes=("vertical",))
     result = judder("replay", recording, "--model", bundle, "--rate", "800", "--columns", "y", "--json")
     assert json.loads(result.output)["alarm"] > 0
+
+
+def test_replay_finds_what_persists(make_bundle: MakeBundle, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).standard_normal((1000, 32, 3)).astype(np.float32)
+    noise /= np.sqrt(np.mean(noise**2, axis=1, keepdims=True))
+    noise[500:] *= 1.32  # no window reaches the warning line of 2.5
+    path = tmp_path / "weak.npz"
+    np.savez(path, **dict(zip("xyz", noise.reshape(-1, 3).T, strict=True)))
+    replayed = judder("replay", path, "--model", make_bundle(), "--rate", "800", "--json")
+    summary = json.loads(replayed.output)
+    assert (summary["warning"], summary["alarm"]) == (0, 0)
+    (alert,) = summary["alerts"]
+    assert (alert["level"], alert["rule"], alert["end"]) == ("alarm", "persistence", None)
+    assert 16_000 < alert["start"] < 20_000
 
 
 @pytest.mark.parametrize(
@@ -174,7 +192,12 @@ def test_config_show_tells_defaults_and_paths_as_toml(config: Path) -> None:
     result = judder("config", "show", "--config", config)
     assert result.exit_code == 0, result.output
     shown = tomllib.loads(result.output)
-    assert shown["sensors"]["press"]["alarm"] == {"k": 2, "n": 3, "hysteresis": 0.1}
+    assert shown["sensors"]["press"]["alarm"] == {
+        "k": 2,
+        "n": 3,
+        "hysteresis": 0.1,
+        "persistence_hours": 720.0,
+    }
     assert shown["uplink"]["password_file"] == str(config.parent / "pw")
     assert shown["history"] == {"cleared_alerts": 10_000}
     assert json.loads(judder("config", "show", "--config", config, "--json").output) == shown
@@ -212,6 +235,18 @@ def test_alerts_without_a_store(config: Path) -> None:
     result = judder("alerts", "--config", config)
     assert result.exit_code == 1
     assert "judder.db" in result.output
+
+
+def test_alerts_tell_by_which_rule(config: Path, make_event: Callable[..., AlertEvent]) -> None:
+    by_persistence = replace(make_event(1, alert=1, score=1.4), rule=Rule.PERSISTENCE, windows=412)
+    with AlertStore(config.parent / "judder.db") as store:
+        store.record(by_persistence, None)
+        store.record(make_event(2, alert=2), None)
+    newest, oldest = [
+        line for line in judder("alerts", "--config", config).output.splitlines() if "score" in line
+    ]
+    assert "score 1.40, spectrum of pump-1.0.0, by persistence over 412 windows" in oldest
+    assert "persistence" not in newest
 
 
 @pytest.mark.parametrize(

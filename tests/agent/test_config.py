@@ -96,6 +96,8 @@ def test_uplink_paths_start_at_the_file(tmp_path: Path) -> None:
         (('"/dev/i2c-1"', '"sim:bench"'), "a simulated bus needs a table 'signal'"),
         (("rate_hz = 800", "rate_hz = 800\naddress = 0x99"), "sensors.press.address = 153"),
         (("rate_hz = 800", "rate_hz = 800\nalarm = {k = 3, n = 2}"), "can never happen"),
+        (("rate_hz = 800", "rate_hz = 800\nalarm = {persistence_hours = 0.5}"), "1 h or more, or 0"),
+        (("rate_hz = 800", "rate_hz = 800\nalarm = {persistence_hours = -1}"), "persistence_hours = -1"),
         (("[gateway]", "[gateway"), "not valid TOML"),
         (
             ("[gateway]", '[metrics]\nlisten = "0.0.0.0:9110"\n[gateway]'),

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from agent.alarm import Change
+from agent.alarm import Change, Rule
 from agent.alert import AlertEvent, Subject
 from agent.inference.features import AxisStatistics, Contribution
 from agent.inference.scoring import Level
@@ -54,6 +54,7 @@ EVENT = AlertEvent(
     contributions=(Contribution("x 118-143 Hz", 0.75),),
     model="pump-1.0.0",
     simulated=True,
+    windows=3,
 )
 SUMMARY = ScoreSummary("motor", AT - timedelta(minutes=1), AT, 60, 2.5, 0.1, Level.NORMAL, simulated=False)
 HEALTH = Health(
@@ -106,6 +107,8 @@ events = st.builds(
     simulated=st.booleans(),
     subject=st.sampled_from(Subject),
     reason=st.text(max_size=20),
+    rule=st.none() | st.sampled_from(Rule),
+    windows=st.integers(0, 2**53),
 )
 
 
@@ -115,17 +118,30 @@ def test_an_event_survives_json(event: AlertEvent) -> None:
 
 
 def test_the_alert_of_a_sensor() -> None:
-    event = replace(EVENT, part="sensor", subject=Subject.SENSOR, reason="no answer; check wiring")
+    event = replace(EVENT, part="sensor", subject=Subject.SENSOR, reason="no answer; check wiring", rule=None)
     payload = json.loads(alert_message(event, GATEWAY).payload)
     assert (payload["subject"], payload["reason"]) == ("sensor", "no answer; check wiring")
+    assert payload["rule"] is None
     Draft202012Validator(schema("alert")).validate(payload)
     assert event_from_json(payload) == event
 
 
 def test_an_event_stored_before_sensors_had_alerts_is_of_a_machine() -> None:
     document = event_to_json(EVENT)
-    del document["subject"], document["reason"]
-    assert event_from_json(document) == EVENT
+    del document["subject"], document["reason"], document["rule"], document["windows"]
+    assert event_from_json(document) == replace(EVENT, windows=0)
+
+
+def test_an_event_stored_before_there_were_two_rules_is_of_k_in_n_or_of_a_sensor() -> None:
+    machine, sensor = (event_to_json(replace(EVENT, subject=subject)) for subject in Subject)
+    del machine["rule"], sensor["rule"]
+    assert (event_from_json(machine).rule, event_from_json(sensor).rule) == (Rule.K_OF_N, None)
+
+
+def test_an_alert_by_persistence_says_so() -> None:
+    event = replace(EVENT, rule=Rule.PERSISTENCE, windows=412, score=1.4)
+    document = assert_valid("alert", alert_message(event, GATEWAY).payload)
+    assert (document["rule"], document["windows"]) == ("persistence", 412)
 
 
 def test_an_event_can_be_read_from_its_payload() -> None:

@@ -11,7 +11,7 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from agent.alarm import Alarm, AlarmPolicy, Change
+from agent.alarm import Alarm, AlarmPolicy, Change, Rule, Transition
 from agent.alert import AlertEvent
 from agent.errors import StoreError
 from agent.inference.detector import open_detector
@@ -31,7 +31,9 @@ RATE_HZ = 800.0
 class Bench:
     """A monitor that is running on a ring that the test fills."""
 
-    def __init__(self, bundle: Path, *, level: Level = Level.NORMAL, alert_id: str | None = None) -> None:
+    def __init__(
+        self, bundle: Path, *, open_alert: Transition | None = None, alert_id: str | None = None
+    ) -> None:
         detector, _ = open_detector(bundle)
         self.ring = RingBuffer(1024, 3)
         self.clock = SimulatedClock()
@@ -43,7 +45,7 @@ class Bench:
             "press",
             self.reader,
             detector,
-            Alarm(detector.manifest.thresholds, AlarmPolicy(), level),
+            Alarm(detector.manifest, AlarmPolicy(), open_alert=open_alert),
             SensorWatch(detector.manifest.axes, 100.0, self.clock, SamplerStatus),
             clock=self.clock,
             watchdog=Watchdog(lambda state: None, self.clock),
@@ -108,6 +110,7 @@ def test_an_alert_is_raised_explained_and_cleared(bench: Bench) -> None:
     (raised,) = bench.until_told(1)
     assert (raised.change, raised.level, raised.sensor) == (Change.RAISED, Level.ALARM, "press")
     assert (raised.part, raised.model, raised.simulated) == ("level", "easy-1", True)
+    assert (raised.rule, raised.windows) == (Rule.K_OF_N, 3)
     assert raised.score > raised.threshold == 3.0
     assert [axis.rms_g for axis in raised.statistics] == pytest.approx([3.0] * 3, rel=0.3)
     assert bench.monitor.status().alert_id == raised.alert_id
@@ -116,6 +119,23 @@ def test_an_alert_is_raised_explained_and_cleared(bench: Bench) -> None:
     assert (cleared.change, cleared.alert_id) == (Change.CLEARED, raised.alert_id)
     assert cleared.event_id != raised.event_id
     assert bench.monitor.status().alert_id is None
+
+
+def test_a_weak_defect_that_persists_is_told_as_such(bench: Bench) -> None:
+    bench.feed(1.0)
+    score = 0.0
+    for _ in range(30):
+        bench.feed(1.17, windows=20)  # every window a little louder, none of them abnormal
+        score = max(score, *bench.monitor.scores().newest)
+        if bench.events:
+            break
+    raised = bench.until_told(1)[0]
+    assert score < raised.threshold == 2.5
+    assert (raised.change, raised.level, raised.rule) == (Change.RAISED, Level.WARNING, Rule.PERSISTENCE)
+    assert raised.windows > 3
+    evidence = bench.monitor.status().evidence
+    assert evidence is not None
+    assert evidence > 0.75
 
 
 def test_the_time_of_an_event_is_that_of_its_window(bench: Bench) -> None:
@@ -135,7 +155,8 @@ def test_the_next_alert_has_another_id(bench: Bench) -> None:
 
 
 def test_an_alert_left_open_is_continued(make_bundle: Callable[..., Path]) -> None:
-    bench = Bench(make_bundle(), level=Level.ALARM, alert_id="0199c000-aaaa-7000-8000-000000000001")
+    left_open = Transition(Change.RAISED, Level.ALARM, Rule.K_OF_N, 3)
+    bench = Bench(make_bundle(), open_alert=left_open, alert_id="0199c000-aaaa-7000-8000-000000000001")
     bench.feed(3.0)
     bench.feed(1.0, windows=8)
     (cleared,) = bench.until_told(1)

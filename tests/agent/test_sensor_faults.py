@@ -66,7 +66,7 @@ def watch(
         "press",
         WindowReader(ring, detector.manifest.window, (0, 1, 2)),
         detector,
-        Alarm(detector.manifest.thresholds, AlarmPolicy()),
+        Alarm(detector.manifest, AlarmPolicy()),
         SensorWatch(detector.manifest.axes, sensor.range_g, clock, sampler.status),
         clock=clock,
         watchdog=watchdog,

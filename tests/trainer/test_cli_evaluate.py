@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agent.alarm import AlarmPolicy
 from firmware_bridge.recording import save_recording
 
 Run = Callable[..., Any]
@@ -75,8 +76,19 @@ def test_the_table_names_each_figure(judder_train: Run, bundle: Path, folder: Pa
     ):
         assert name in result.stdout
     assert "anomalies found                     1 of 1          1 of 1" in result.stdout
-    assert "alerts by 1 of 1 windows" in result.stdout
+    assert "alerts by 1 of 1 windows, or by persistence (a false warning in 720 h)" in result.stdout
     assert "mixed.npz rows 3200-4799: warning after 0.0" in result.stdout
+
+
+def test_the_rules_are_the_gateways_unless_others_are_given(
+    judder_train: Run, bundle: Path, folder: Path
+) -> None:
+    healthy = ("evaluate", bundle, "--normal", folder / "healthy.npz", "--json")
+    assert AlarmPolicy(**json.loads(judder_train(*healthy).stdout)["rule"]) == AlarmPolicy()
+    other = judder_train(*healthy, "--rule", "3/5", "--persistence-hours", 0)
+    assert json.loads(other.stdout)["rule"] == {"k": 3, "n": 5, "hysteresis": 0.1, "persistence_hours": 0.0}
+    refused = judder_train(*healthy, "--persistence-hours", 0.5)
+    assert (refused.exit_code, "1 h or more, or 0" in refused.output) == (2, True)
 
 
 def test_one_option_takes_several_files(judder_train: Run, bundle: Path, folder: Path) -> None:

@@ -28,7 +28,7 @@ def detector() -> Detector:
 def alerts(detector: Detector, samples: np.ndarray) -> list[tuple[Change, int]]:
     """Changes of level with the number of samples after which they are known."""
     starts, verdicts = judge_recording(detector, samples, [(0, len(samples))])
-    alarm = Alarm(detector.manifest.thresholds, AlarmPolicy())
+    alarm = Alarm(detector.manifest, AlarmPolicy())
     length = detector.manifest.window.length
     changes = [
         (alarm.update(verdict.score), int(start) + length)

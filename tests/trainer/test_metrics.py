@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agent.alarm import AlarmPolicy
 from agent.inference.manifest import Manifest
 from agent.inference.window import WindowSpec
-from trainer.alerts import AlertRule
 from trainer.errors import DataError
 from trainer.labels import window_labels
 from trainer.metrics import evaluate, window_figures
@@ -98,7 +98,7 @@ def test_events_delays_and_false_alerts(manifest: Manifest, scored: Run) -> None
     rows = [0] * 16 + [1] * 8 + [0] * 32 + [1] * 4 + [0] * 4
     #         normal      anomaly   a false alert, cleared  missed
     scores = [0, 0, 0, 0, 2.6, 3.5, 0, 0, 0, 4, 4, 0, 0, 0, 0, 0]
-    evaluation = evaluate(manifest, [scored(rows, scores)], 1.0, AlertRule())
+    evaluation = evaluate(manifest, [scored(rows, scores)], 1.0, AlarmPolicy())
     events = evaluation.warning.events
     first, second = events.detections
     assert (first.first_row, first.last_row, first.found) == (16, 23, True)
@@ -117,29 +117,43 @@ def test_an_alert_that_an_ignored_stretch_helped_to_raise_is_not_false(
     manifest: Manifest, scored: Run
 ) -> None:
     rows = [0] * 8 + [-1] * 4 + [0] * 8
-    evaluation = evaluate(manifest, [scored(rows, [0, 0, 4, 4, 0])], 1.0, AlertRule())
+    evaluation = evaluate(manifest, [scored(rows, [0, 0, 4, 4, 0])], 1.0, AlarmPolicy())
     assert evaluation.alarm.events.false_alerts == 0
     assert evaluation.alarm.windows.confusion.false_positives == 1
 
 
+def test_persistence_is_judged_by_the_windows_that_it_counted(manifest: Manifest, scored: Run) -> None:
+    # 1.1325 nats a window of 2.2; ln(720 h / 0.5 s / 12) = 12.9762 nats after 12 windows.
+    weak = [0.0] * 8 + [2.2] * 20
+    found = evaluate(manifest, [scored([0] * 32 + [1] * 80, weak)], 1.0, AlarmPolicy()).warning.events
+    assert (found.found, found.false_alerts) == (1, 0)
+    assert found.detections[0].delay_s == pytest.approx((12 * 4 - 1) / 8.0)
+    false = evaluate(manifest, [scored([0] * 112, weak)], 1.0, AlarmPolicy()).warning.events
+    partly = evaluate(manifest, [scored([0] * 32 + [-1] * 4 + [0] * 76, weak)], 1.0, AlarmPolicy())
+    assert (false.false_alerts, partly.warning.events.false_alerts) == (1, 0)
+    off = evaluate(manifest, [scored([0] * 112, weak)], 1.0, AlarmPolicy(persistence_hours=0.0))
+    assert off.warning.events.false_alerts == 0
+
+
 def test_areas_under_the_curves(manifest: Manifest, scored: Run) -> None:
     # Of four pairs three are in order; average precision 1/2 x 1 + 1/2 x 2/3.
-    evaluation = evaluate(manifest, [scored([1] * 4 + [0] * 8 + [1] * 4, [4, 1, 3, 2])], 1.0, AlertRule())
+    evaluation = evaluate(manifest, [scored([1] * 4 + [0] * 8 + [1] * 4, [4, 1, 3, 2])], 1.0, AlarmPolicy())
     assert evaluation.roc_auc == pytest.approx(0.75)
     assert evaluation.pr_auc == pytest.approx(0.8333, abs=1e-4)
 
 
 def test_one_class_has_no_curve_and_no_class_is_an_error(manifest: Manifest, scored: Run) -> None:
-    evaluation = evaluate(manifest, [scored([0] * 8, [0, 3])], 1.0, AlertRule())
+    evaluation = evaluate(manifest, [scored([0] * 8, [0, 3])], 1.0, AlarmPolicy())
     assert evaluation.roc_auc is evaluation.pr_auc is None
     with pytest.raises(DataError, match="no window is labelled"):
-        evaluate(manifest, [scored([-1] * 8, [0, 3])], 1.0, AlertRule())
+        evaluate(manifest, [scored([-1] * 8, [0, 3])], 1.0, AlarmPolicy())
 
 
 def test_without_a_rate_there_is_no_time(manifest: Manifest, scored: Run) -> None:
     timeless = replace(manifest, rate_hz=None)
-    evaluation = evaluate(timeless, [scored([0] * 8 + [1] * 8, [0, 0, 3, 3], None)], 1.0, AlertRule())
+    evaluation = evaluate(timeless, [scored([0] * 8 + [1] * 8, [0, 0, 3, 3], None)], 1.0, AlarmPolicy())
     assert evaluation.alarm.events.detections[0].found
     assert evaluation.alarm.events.detections[0].delay_s is None
     assert evaluation.alarm.events.false_alerts_per_day is None
+    assert evaluation.rule.persistence_hours == 0.0
     assert evaluation.alarm.windows.false_alarms_per_day is None

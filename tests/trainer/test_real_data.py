@@ -26,7 +26,7 @@ def alarm_rows(bundle: Path, file: Path) -> Iterator[tuple[int, Level]]:
     recording = load_recording(file, columns=detector.manifest.axes)
     stretches = [(segment.start, segment.end) for segment in recording.segments]
     starts, verdicts = judge_recording(detector, recording.samples, stretches)
-    alarm = Alarm(detector.manifest.thresholds, AlarmPolicy())
+    alarm = Alarm(detector.manifest, AlarmPolicy())
     for start, verdict in zip(starts.tolist(), verdicts, strict=True):
         alarm.update(verdict.score)
         yield start + detector.manifest.window.length - 1, alarm.level
