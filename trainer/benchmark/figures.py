@@ -11,7 +11,6 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from agent.inference.window import WindowSpec, cut, window_starts
 from firmware_bridge.recording import Recording
-from trainer.alerts import AlertRule, find_alerts
 from trainer.evaluation import upper_limit
 
 FloatArray = npt.NDArray[np.float32]
@@ -19,6 +18,9 @@ Scores = npt.NDArray[np.float64]
 
 Score = Callable[[FloatArray], Scores]
 """Scores windows, shape (n_windows, length, n_axes): higher is more abnormal."""
+
+FirstAlert = Callable[[Scores], int | None]
+"""Returns which of consecutive windows raises an alert first, from their scores; None if none does."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,9 @@ class Figures:
     """Of the float32 twin; None for a detector that has none."""
 
 
-def figures(machine: Machine, detector: str, score: Score, line: float, spec: WindowSpec) -> Figures:
+def figures(
+    machine: Machine, detector: str, score: Score, line: float, first_alert: FirstAlert, spec: WindowSpec
+) -> Figures:
     """Return what a detector makes of a machine.
 
     Args:
@@ -77,6 +81,7 @@ def figures(machine: Machine, detector: str, score: Score, line: float, spec: Wi
         detector: What the detector is called.
         score: Scores windows.
         line: Of the warning level, from healthy windows that were learnt from.
+        first_alert: The rule that raises alerts.
         spec: Length and hop of the windows.
     """
     healthy = {kind: _scored(score, recordings, spec) for kind, recordings in machine.unseen.items()}
@@ -85,7 +90,7 @@ def figures(machine: Machine, detector: str, score: Score, line: float, spec: Wi
     labels = np.concatenate([np.zeros(len(negative)), np.ones(len(positive))])
     scores = np.concatenate([negative, positive])
     recall, rate = float(np.mean(positive >= line)), float(np.mean(negative >= line))
-    delays = [_delay_s(score, recordings[0], line, spec) for recordings in machine.defective.values()]
+    delays = [_delay_s(score, one[0], first_alert, spec) for one in machine.defective.values()]
     found = sorted(delay for delay in delays if delay is not None)
     half = (len(delays) - 1) // 2
     return Figures(
@@ -101,6 +106,17 @@ def figures(machine: Machine, detector: str, score: Score, line: float, spec: Wi
         len(found),
         len(delays),
     )
+
+
+def two_of_three(line: float) -> FirstAlert:
+    """Return the rule that raises an alert when two of three windows reach a line."""
+
+    def first(scores: Scores) -> int | None:
+        above = np.concatenate(([False, False], scores >= line)).astype(int)
+        raising = np.flatnonzero(above[:-2] + above[1:-1] + above[2:] >= 2)
+        return int(raising[0]) if len(raising) else None
+
+    return first
 
 
 def windows_of(recordings: Iterable[Recording], spec: WindowSpec) -> FloatArray:
@@ -120,14 +136,13 @@ def _scored(score: Score, recordings: Iterable[Recording], spec: WindowSpec) -> 
     return np.concatenate([score(windows_of([recording], spec)) for recording in recordings])
 
 
-def _delay_s(score: Score, recording: Recording, line: float, spec: WindowSpec) -> float | None:
-    """Return the time from the first sample to the alert, by the gateway's rule; None if there is none."""
+def _delay_s(score: Score, recording: Recording, first_alert: FirstAlert, spec: WindowSpec) -> float | None:
+    """Return the time from the first sample to the alert; None if there is none."""
     starts = window_starts(_segments(recording), spec)
-    alerts = find_alerts(score(windows_of([recording], spec)), line, line, AlertRule())
-    if not alerts or not recording.rate_hz:
+    raised = first_alert(score(windows_of([recording], spec)))
+    if raised is None or not recording.rate_hz:
         return None
-    first = starts[alerts[0].raised] + spec.length - recording.segments[0].start
-    return float(first / recording.rate_hz)
+    return float((starts[raised] + spec.length - recording.segments[0].start) / recording.rate_hz)
 
 
 def _rate(kind: str, alarms: npt.NDArray[np.bool_], spec: WindowSpec) -> FalseAlarmRate:

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from agent.alarm import Alarm, AlarmPolicy, episodes
 from agent.inference.detector import Detector, open_detector
 from agent.inference.scoring import Level
 from agent.inference.window import WindowSpec
 from trainer.benchmark.baselines import BASELINES
-from trainer.benchmark.figures import Figures, Machine, Score, figures, windows_of
+from trainer.benchmark.figures import Figures, Machine, Scores, figures, two_of_three, windows_of
 from trainer.datasets import simulated_source
 from trainer.errors import ConversionError
 from trainer.fit import OnProgress, Subject, Target, bundle_up, converted, learn, take
@@ -59,7 +60,7 @@ def run(
         score = baseline(learnt)
         healthy = score(learnt)
         line = float(healthy.mean() + _SIGMAS * healthy.std())
-        on_figures(figures(machine, name, score, line, subject.window))
+        on_figures(figures(machine, name, score, line, two_of_three(line), subject.window))
 
 
 def _settings(settings: FitSettings, architecture: str) -> FitSettings:
@@ -95,5 +96,13 @@ def _detector(
 
 
 def _figures(machine: Machine, name: str, detector: Detector, window: WindowSpec) -> Figures:
-    score: Score = lambda windows: np.array([verdict.score for verdict in detector.judge(windows)])  # noqa: E731
-    return figures(machine, name, score, detector.manifest.thresholds.of(Level.WARNING), window)
+    manifest = detector.manifest
+
+    def score(windows: FloatArray) -> Scores:
+        return np.array([verdict.score for verdict in detector.judge(windows)])
+
+    def first_alert(scores: Scores) -> int | None:
+        found = episodes(scores.tolist(), Alarm(manifest, AlarmPolicy()))
+        return found[0].raised if found else None
+
+    return figures(machine, name, score, manifest.thresholds.of(Level.WARNING), first_alert, window)
