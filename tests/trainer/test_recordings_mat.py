@@ -183,10 +183,9 @@ def test_cells_complex_numbers_and_logicals_are_no_channels(tmp_path: Path) -> N
         path, {"x": column(1, 2), "c": cells, "z": np.array([1j, 2]), "ok": np.array([True, False]), "s": "a"}
     )
     assert load_recording(path).notes == ("left out: c, z, ok, s",)
-    with pytest.raises(
-        RecordingError, match=r"c \(cells\), z \(complex numbers\), ok \(logical\), s \(text\)"
-    ):
-        savemat(path, {"c": cells, "z": np.array([1j, 2]), "ok": np.array([True, False]), "s": "a"})
+    savemat(path, {"c": cells, "z": np.array([1j, 2]), "ok": np.array([True, False]), "s": "a"})
+    message = r"c \(cells\), z \(complex numbers\), ok \(logical\), s \(text\)"
+    with pytest.raises(RecordingError, match=message):
         load_recording(path)
 
 
@@ -200,7 +199,10 @@ def test_empty_variables_are_refused_when_chosen(tmp_path: Path) -> None:
 @pytest.mark.parametrize("write", [write_compressed, write_hdf5], ids=["v7", "v7.3"])
 @given(data=st.data())
 def test_damage_never_ends_in_a_traceback(
-    write: Write, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+    check_damaged: Callable[[Path], None],
+    write: Write,
+    tmp_path_factory: pytest.TempPathFactory,
+    data: st.DataObject,
 ) -> None:
     path = tmp_path_factory.mktemp("damaged") / "run.mat"
     write(path, {"x": column(*range(50)), "run": {"fs": np.array([[50.0]])}})
@@ -208,13 +210,7 @@ def test_damage_never_ends_in_a_traceback(
     for _ in range(data.draw(st.integers(1, 3))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
-    try:
-        recording = load_recording(path)
-    except RecordingError as error:
-        assert str(path) in str(error)
-        assert "\n" not in str(error)
-    else:
-        assert np.isfinite(recording.samples).all()
+    check_damaged(path)
 
 
 @given(length=st.integers(0, 1000))
@@ -223,12 +219,8 @@ def test_a_torn_copy_is_refused(tmp_path_factory: pytest.TempPathFactory, length
     write_plain(path, {"x": column(*range(50)), "y": column(*range(50))})
     content = path.read_bytes()
     path.write_bytes(content[: min(length, len(content) - 1)])
-    try:
+    with pytest.raises(RecordingError):
         load_recording(path, columns=["y"])
-    except RecordingError as error:
-        assert "\n" not in str(error)
-    else:
-        raise AssertionError("y was not there as a whole")
 
 
 def test_what_is_no_mat_file_is_refused(tmp_path: Path) -> None:

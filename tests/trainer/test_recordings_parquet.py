@@ -118,7 +118,7 @@ def test_missing_values_elsewhere_do_not_matter(load: Load) -> None:
 
 @given(data=st.data())
 def test_damage_never_ends_in_a_traceback(
-    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+    check_damaged: Callable[[Path], None], tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     path = tmp_path_factory.mktemp("damaged") / "run.parquet"
     pyarrow.parquet.write_table(pyarrow.table({"x": np.arange(20.0)}), path)
@@ -126,10 +126,4 @@ def test_damage_never_ends_in_a_traceback(
     for _ in range(data.draw(st.integers(1, 3))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
-    try:
-        recording = load_recording(path)
-    except RecordingError as error:
-        assert str(path) in str(error)
-        assert "\n" not in str(error)
-    else:
-        assert np.isfinite(recording.samples).all()
+    check_damaged(path)

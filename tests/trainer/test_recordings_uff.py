@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_bridge.errors import RecordingError
-from firmware_bridge.recording import Recording, Segment
+from firmware_bridge.recording import Segment
 from trainer.recordings import load_recording
 
 # pyuff leaves the files open that it writes.
@@ -170,7 +170,7 @@ def test_damaged_text_is_explained(save: Save) -> None:
 
 @given(data=st.data())
 def test_damage_never_ends_in_a_traceback(
-    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+    check_damaged: Callable[[Path], None], tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     path = tmp_path_factory.mktemp("damaged") / "run.uff"
     pyuff.UFF(str(path)).write_sets([response(binary=data.draw(st.integers(0, 1)))])
@@ -178,10 +178,4 @@ def test_damage_never_ends_in_a_traceback(
     for _ in range(data.draw(st.integers(1, 3))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
-    try:
-        recording: Recording = load_recording(path)
-    except RecordingError as error:
-        assert str(path) in str(error)
-        assert "\n" not in str(error)
-    else:
-        assert np.isfinite(recording.samples).all()
+    check_damaged(path)
