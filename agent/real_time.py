@@ -1,8 +1,8 @@
 """Real-time priority for the threads that drain FIFOs: one that is woken late loses samples.
 
 On a loaded machine a thread of normal priority is now and then woken a tenth of a second late; an ADXL355 at
-4000 Hz holds 8 ms of samples. The lowest real-time priority goes before every normal thread. Linux keeps 5 % of
-the processor from real-time threads, so that even an endless loop in one leaves the machine usable.
+4000 Hz holds 8 ms of samples. The lowest real-time priority goes before every normal thread. Linux keeps 5 %
+of the processor from real-time threads, so that even an endless loop in one leaves the machine usable.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from click.core import ParameterSource
 
 from agent.errors import AgentError
 from firmware_bridge.errors import BridgeError
+from trainer.cli_data import data as data_group
 from trainer.cli_derive import calibrate, threshold
 from trainer.cli_evaluate import evaluate
 from trainer.cli_import import import_command
@@ -80,6 +81,7 @@ main.add_command(threshold)
 main.add_command(calibrate)
 main.add_command(import_command)
 main.add_command(report_command)
+main.add_command(data_group)
 
 
 @main.command()
@@ -192,7 +194,10 @@ def fit(
     key_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Learn from DATA, recordings (CSV, NPZ or WAV) of a healthy machine, and write a bundle."""
+    """Learn from DATA, recordings of a healthy machine, and write a bundle.
+
+    Recordings are CSV, NPZ, WAV, MAT, Parquet or UFF58.
+    """
     from trainer.datasets import load_source
     from trainer.fit import fit as fit_bundle
     from trainer.models.patches import REPORTS
