@@ -222,7 +222,7 @@ def test_another_chip_is_named_and_left_as_it_is(
 ) -> None:
     bus.attach(DEFAULT_ADDRESSES[chip], ReadOnly(simulate(other, clock, Silence())))
     sensor = open_accelerometer(chip, bus, clock, address=None, rate_hz=RATES_HZ[chip], range_g=4.0)
-    with pytest.raises(SensorError, match=f"a {other} answers here; check the configured chip"):
+    with pytest.raises(SensorError, match=f": {other} answers here; check the configured chip"):
         sensor.start()
 
 
