@@ -342,5 +342,6 @@ class FifoAccelerometer(ABC):
 
     def _check_offer(self, what: str, value: float, unit: str, offered: Iterable[float]) -> None:
         if value not in offered:
-            choices = ", ".join(f"{choice:g}" for choice in offered)
+            # Digits enough to be typed back.
+            choices = ", ".join(f"{choice:.9g}" for choice in offered)
             raise SensorError(f"{self.CHIP} offers no {what} of {value:g} {unit}; choose {choices}")
