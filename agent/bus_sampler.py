@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from threading import Event, Thread
 
+from agent.real_time import go_real_time
 from agent.sampler import Sampler
 from agent.watchdog import Watchdog
 from firmware_bridge.clock import NS_PER_S, Clock
@@ -34,6 +35,8 @@ class BusSampler:
         self.samplers = tuple(samplers)
         self._clock = clock
         self._watchdog = watchdog
+        self.woken_ns = 0
+        """When the thread last began to serve sensors."""
         self._stop = Event()
         self._thread = Thread(target=self._run, name=f"sampler-{bus}", daemon=True)
 
@@ -59,14 +62,15 @@ class BusSampler:
         if wait_s > 0:
             self._clock.wait(min(wait_s, LONGEST_WAIT_S), self._stop)
         if wait_s <= LONGEST_WAIT_S and not self._stop.is_set():
-            now_ns = self._clock.monotonic_ns()
-            due = [sampler for sampler in self.samplers if sampler.early_ns <= now_ns]
+            self.woken_ns = self._clock.monotonic_ns()
+            due = [sampler for sampler in self.samplers if sampler.early_ns <= self.woken_ns]
             for sampler in sorted(due, key=lambda sampler: sampler.overflow_ns):
                 sampler.turn()
                 self._watchdog.check_in(self.name)
         self._watchdog.check_in(self.name)
 
     def _run(self) -> None:
+        go_real_time()
         try:
             while not self._stop.is_set():
                 self.turn()

@@ -21,7 +21,9 @@ logger = logging.getLogger(__name__)
 BACKOFF_FIRST_S = 0.5
 BACKOFF_LONGEST_S = 30.0
 SILENCE_LIMIT_S = 2.0
-"""A sensor that delivers nothing for longer is opened anew."""
+"""A sensor that delivers nothing for longer is opened anew;"""
+SILENT_PERIODS = 4.0
+"""at a low rate it may take as many periods."""
 RETRIES = 3
 """Drains in a row that may fail for a passing reason before the sensor is opened anew."""
 RETRY_S = 0.002
@@ -150,8 +152,9 @@ class Sampler:
         if len(block.samples_g):
             self._last_ns = now_ns
             self._take(block)
-        elif now_ns - self._last_ns > SILENCE_LIMIT_S * NS_PER_S:
-            silence = f"no samples for {SILENCE_LIMIT_S:g} s though it answers; power-cycle it"
+        elif now_ns - self._last_ns > _silence_limit_s(sensor.info) * NS_PER_S:
+            limit_s = _silence_limit_s(sensor.info)
+            silence = f"no samples for {limit_s:g} s though it answers; power-cycle it"
             raise SensorError(f"{place_of(sensor.info)}: {silence}")
         self._schedule(sensor.info, block.rate_hz, block.end_ns)
 
@@ -207,6 +210,10 @@ class Sampler:
 def watermark(fifo_depth: int) -> int:
     """Return the number of samples at which a FIFO is drained."""
     return max(fifo_depth // 4, min(fifo_depth // 2, DEEP_SAMPLES))
+
+
+def _silence_limit_s(info: SensorInfo) -> float:
+    return max(SILENCE_LIMIT_S, SILENT_PERIODS / info.rate_hz)
 
 
 def place_of(info: SensorInfo) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import grp
 import os
+import stat
 from pathlib import Path
 from typing import Protocol
 
@@ -12,7 +14,6 @@ from firmware_bridge.errors import BusError
 _OPENING_HINTS = {
     errno.ENOENT: "no such bus; enable I2C (Raspberry Pi OS: raspi-config, Interface Options, I2C, or "
     "dtparam=i2c_arm=on in config.txt; Debian: modprobe i2c-dev, and i2c-dev in /etc/modules)",
-    errno.EACCES: "permission denied; add the user to the group i2c (usermod -aG i2c USER) and log in again",
     errno.EPERM: "not allowed; give the service access to the device (DeviceAllow= in its unit)",
     errno.ENXIO: "the node is there but no adapter is behind it; plug it in, or name another bus",
     errno.ENODEV: "the node is there but no adapter is behind it; plug it in, or name another bus",
@@ -72,9 +73,33 @@ def open_bus(name: str) -> I2CBus:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except OSError as error:
         hint = _OPENING_HINTS.get(error.errno or 0, f"cannot be opened: {error.strerror}")
+        hint = _permission_hint(path) if error.errno == errno.EACCES else hint
         raise BusError(hint, bus=str(path), code=error.errno) from error
     try:
         return SmbusBus(str(path), descriptor)
     except BusError:
         os.close(descriptor)
         raise
+
+
+def _permission_hint(path: Path) -> str:
+    """Return which group may open a node, or how it gets one: Debian's i2c-tools bring a rule for that."""
+    group = _owning_group(path)
+    if group is None:
+        return (
+            "permission denied; only root may open it. Give it to the group i2c (apt-get install i2c-tools, "
+            "then restart), add the user to that group (usermod -aG i2c USER) and log in again"
+        )
+    return f"permission denied; add the user to the group {group} (usermod -aG {group} USER) and log in again"
+
+
+def _owning_group(path: Path) -> str | None:
+    """Return the group whose members may open a node, or None if there is none beside root."""
+    try:
+        found = path.stat()
+        shared = stat.S_IRGRP | stat.S_IWGRP
+        if found.st_gid == 0 or found.st_mode & shared != shared:
+            return None
+        return grp.getgrgid(found.st_gid).gr_name
+    except (OSError, KeyError):
+        return None

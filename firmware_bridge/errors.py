@@ -44,6 +44,10 @@ class BusError(BridgeError, OSError):
         self.errno = code
 
 
+class HeldError(BusError):
+    """A driver of the kernel has the chip at this address."""
+
+
 class SensorError(BridgeError):
     """The chip answers, but not as the data sheet says, or it cannot do what was asked.
 

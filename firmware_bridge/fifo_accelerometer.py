@@ -19,7 +19,7 @@ import numpy as np
 from firmware_bridge.accelerometer import FloatArray, Limits, RegisterState, SampleBlock, SelfTest, SensorInfo
 from firmware_bridge.bus import I2CBus
 from firmware_bridge.clock import NS_PER_S, Clock
-from firmware_bridge.errors import BridgeError, BusError, SensorError
+from firmware_bridge.errors import BusError, SensorError
 from firmware_bridge.identity import ADDRESSES, IDENTITIES
 from firmware_bridge.register_chip import RegisterChip, Setting
 from firmware_bridge.sample_clock import SampleClock
@@ -286,12 +286,13 @@ class FifoAccelerometer(ABC):
         try:
             self._reset()
             self._chip.configure(self._settings(setup))
-        except BridgeError:
-            with suppress(BusError):
-                self._chip.write(*self.STANDBY)
-            raise
-        self._begin(setup)
-        self._measuring = True
+            self._begin(setup)
+            self._measuring = True
+        finally:
+            # Whatever ended it, even Ctrl-C: nothing half configured goes on sampling.
+            if not self._measuring:
+                with suppress(BusError):
+                    self._chip.write(*self.STANDBY)
 
     def _look(self) -> tuple[int, Fill, int]:
         """Return what the FIFO holds, with the times before and after it was asked."""
@@ -341,5 +342,6 @@ class FifoAccelerometer(ABC):
 
     def _check_offer(self, what: str, value: float, unit: str, offered: Iterable[float]) -> None:
         if value not in offered:
-            choices = ", ".join(f"{choice:g}" for choice in offered)
+            # Digits enough to be typed back.
+            choices = ", ".join(f"{choice:.9g}" for choice in offered)
             raise SensorError(f"{self.CHIP} offers no {what} of {value:g} {unit}; choose {choices}")

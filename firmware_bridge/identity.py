@@ -10,7 +10,7 @@ from enum import IntEnum
 from firmware_bridge.adxl345 import registers as adxl345
 from firmware_bridge.adxl355 import registers as adxl355
 from firmware_bridge.bus import I2CBus
-from firmware_bridge.errors import BusError
+from firmware_bridge.errors import BusError, HeldError
 from firmware_bridge.lis3dh import registers as lis3dh
 from firmware_bridge.lsm6dso import registers as lsm6dso
 from firmware_bridge.mpu6050 import registers as mpu6050
@@ -44,6 +44,8 @@ class Answer:
     """7-bit I2C address."""
     chip: str | None
     """Name of the chip, or None if its identity registers are of none that is known."""
+    held: bool = False
+    """A driver of the kernel has it, so nobody else may ask what it is."""
 
 
 def identify(bus: I2CBus, address: int) -> str | None:
@@ -69,8 +71,17 @@ def scan(bus: I2CBus) -> list[Answer]:
         BusError: If the bus itself fails.
     """
     candidates = sorted({address for addresses in ADDRESSES.values() for address in addresses})
-    answering = [address for address in candidates if _value(bus, address, 0) is not None]
-    return [Answer(address, identify(bus, address)) for address in answering]
+    answers = (_answer(bus, address) for address in candidates)
+    return [answer for answer in answers if answer is not None]
+
+
+def _answer(bus: I2CBus, address: int) -> Answer | None:
+    try:
+        if _value(bus, address, 0) is None:
+            return None
+        return Answer(address, identify(bus, address))
+    except HeldError:
+        return Answer(address, None, held=True)
 
 
 def _value(bus: I2CBus, address: int, register: int) -> int | None:

@@ -72,7 +72,7 @@ class RegisterChip:
             found = self.value(register)
             if found != value:
                 name = identify(self._bus, self._address)
-                other = f"a {name} answers here" if name else "another chip"
+                other = f"{name} answers here" if name else "another chip answers here"
                 raise self.error(
                     f"{register.name} reads 0x{found:02x} instead of 0x{value:02x}: {other}; "
                     "check the configured chip and address (judder sensor scan)"

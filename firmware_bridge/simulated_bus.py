@@ -101,10 +101,11 @@ class SimulatedBus:
         Raises:
             BusError: If nobody answers, or a fault was asked for.
         """
-        chip = self._select(address, register)
-        # Address and register, then the address again and the data.
+        data = self._select(address, register).read(register, length)
+        # Address and register, then the address again and the data. A FIFO hands its samples out while they
+        # are on the wire: whether it overflows is decided when the transfer begins.
         self._spend(3 + length)
-        return chip.read(register, length)
+        return data
 
     def read_burst(self, address: int, register: int, length: int, count: int) -> bytes:
         """Do the same read ``count`` times.

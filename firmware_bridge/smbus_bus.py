@@ -33,7 +33,7 @@ from smbus2.smbus2 import (
 )
 
 from firmware_bridge.causes import CAUSES
-from firmware_bridge.errors import BusError
+from firmware_bridge.errors import BusError, HeldError
 
 MAX_MESSAGES = 42
 """I2C_RDWR_IOCTL_MAX_MSGS in ``i2c-dev.h``."""
@@ -42,6 +42,10 @@ READS_PER_CALL = MAX_MESSAGES // 2
 MAX_LENGTH = 8192
 """The longest message that i2c-dev accepts, in bytes."""
 _MAX_LAYOUTS = 256
+_HELD = (
+    'a driver of the kernel has this chip; read it through the kernel (bus = "iio:NAME", '
+    "ls /sys/bus/iio/devices), or unload the driver"
+)
 
 Ioctl = Callable[[int, int, Any], int]
 # The argument of one I2C_RDWR, and its number of messages.
@@ -72,6 +76,7 @@ class SmbusBus:
         self._descriptor = descriptor
         self._system_call = ioctl
         self._layouts: dict[tuple[int, int, int, int], _BurstLayout] = {}
+        self._free: set[int] = set()
         offered = self._functions()
         block = I2cFunc.SMBUS_READ_I2C_BLOCK | I2cFunc.SMBUS_WRITE_I2C_BLOCK
         self._plain_i2c = bool(offered & I2cFunc.I2C)
@@ -108,6 +113,7 @@ class SmbusBus:
             BusError: If the transfer fails, or is longer than the adapter can do.
         """
         self._check(address, register, len(data))
+        self._refuse_held(address)
         if not self._plain_i2c:
             self._block_transfer(I2C_SMBUS_WRITE, address, register, data)
             return
@@ -127,11 +133,24 @@ class SmbusBus:
 
     def _lay_out(self, address: int, register: int, length: int, count: int) -> _BurstLayout:
         self._check(address, register, length)
+        self._refuse_held(address)
         if len(self._layouts) >= _MAX_LAYOUTS:
             self._layouts.clear()
         layout = _BurstLayout(address, register, length, count)
         self._layouts[address, register, length, count] = layout
         return layout
+
+    def _refuse_held(self, address: int) -> None:
+        """Ask once whether a driver of the kernel has the chip; combined transfers would take its samples."""
+        if address in self._free:
+            return
+        try:
+            self._ioctl(I2C_SLAVE, address, address)
+        except BusError as error:
+            if error.code == errno.EBUSY:
+                raise HeldError(_HELD, bus=self.name, address=address, code=error.code) from error
+            raise
+        self._free.add(address)
 
     def _transfer(self, calls: list[_Call], address: int, register: int) -> None:
         try:
@@ -144,6 +163,7 @@ class SmbusBus:
 
     def _block_read(self, address: int, register: int, length: int) -> bytes:
         self._check(address, register, length)
+        self._refuse_held(address)
         return self._block_transfer(I2C_SMBUS_READ, address, register, bytes(length))
 
     def _block_transfer(self, direction: int, address: int, register: int, data: bytes) -> bytes:

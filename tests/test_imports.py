@@ -28,7 +28,7 @@ ALLOWED = {
 }
 """What modules below a folder may import of ours; the longest folder counts."""
 
-HEAVY = ("tensorflow", "keras", "matplotlib", "torch", "jax", "scipy")
+HEAVY = ("tensorflow", "keras", "matplotlib", "torch", "jax", "scipy", "h5py", "pyarrow", "PIL")
 
 
 def modules(folder: str) -> list[Path]:

@@ -10,6 +10,7 @@ import click
 from agent.errors import AgentError
 from firmware_bridge.errors import BridgeError
 from trainer.cli_benchmark import benchmark
+from trainer.cli_data import data as data_group
 from trainer.cli_derive import calibrate, threshold
 from trainer.cli_evaluate import evaluate
 from trainer.cli_fit import fit, tell
@@ -44,6 +45,7 @@ main.add_command(threshold)
 main.add_command(calibrate)
 main.add_command(import_command)
 main.add_command(report_command)
+main.add_command(data_group)
 
 
 @main.command("demo-model")

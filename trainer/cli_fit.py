@@ -193,7 +193,10 @@ def fit(
     key_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Learn from DATA, recordings (CSV, NPZ or WAV) of a healthy machine, and write a bundle."""
+    """Learn from DATA, recordings of a healthy machine, and write a bundle.
+
+    Recordings are CSV, NPZ, WAV, MAT, Parquet or UFF58.
+    """
     from trainer.datasets import load_source
     from trainer.fit import fit as fit_bundle
     from trainer.signing import load_key

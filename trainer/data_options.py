@@ -23,7 +23,9 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 _MANY = ("--data", "--normal", "--anomalous")
 
 bundle_argument = click.argument("bundle", type=_FILE)
-data_files = click.option("--data", multiple=True, type=_FILE, help="Recordings (CSV, NPZ or WAV).")
+data_files = click.option(
+    "--data", multiple=True, type=_FILE, help="Recordings (CSV, NPZ, WAV, MAT, Parquet or UFF58)."
+)
 columns_option = click.option(
     "--columns",
     multiple=True,

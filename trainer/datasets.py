@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.inference.window import WindowSpec
-from firmware_bridge.recording import Recording, load_recording
+from firmware_bridge.recording import Recording
 from trainer.errors import DataError
+from trainer.recordings import load_recording
 
 FloatArray = npt.NDArray[np.float32]
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent.cli.options import config_option
+from agent.cli.sensor_options import SensorOptions, chosen_sensor, sensor_options
 
 if TYPE_CHECKING:
     from threading import Event
 
-    from agent.config import Config, Sensor
+    from agent.config import Sensor
     from agent.recorder import Recorder
     from agent.sampler import Sampler
     from firmware_bridge.clock import Clock
@@ -35,41 +35,31 @@ PATIENCE_S = 10.0
     type=click.Path(path_type=Path, dir_okay=False),
     help="File to write, NAME.wav; NAME.json goes beside it.",
 )
-@config_option
-@click.option("--sensor", "name", help="Sensor of the configuration; may be left out if there is one only.")
-def record(seconds: float, out: Path, config_path: Path, name: str | None) -> None:
+@sensor_options
+def record(options: SensorOptions, seconds: float, out: Path) -> None:
     """Record a sensor as WAV: raw counts, with scale, true rate, start and gaps beside them.
 
     The file is whole every second; Ctrl-C ends it early.
     """
     from agent.cli.run import stop_event
-    from agent.config import load_config
 
-    config = load_config(config_path)
-    sensor = _chosen(config, name)
-    _refuse_beside_a_daemon(config, sensor)
+    sensor = chosen_sensor(options)
+    if options.bus is None:
+        _refuse_beside_a_daemon(options.config_path, sensor)
     info, samples = _record(sensor, seconds, out, stop_event())
     click.echo("\n".join(_told(out, info, samples)))
 
 
-def _chosen(config: Config, name: str | None) -> Sensor:
-    if name is None and len(config.sensors) > 1:
-        raise click.UsageError(f"which one? --sensor {' or '.join(config.sensors)}")
-    chosen = name or next(iter(config.sensors))
-    if chosen not in config.sensors:
-        raise click.UsageError(f"no sensor '{chosen}'; there are: {', '.join(config.sensors)}")
-    return config.sensors[chosen]
-
-
-def _refuse_beside_a_daemon(config: Config, sensor: Sensor) -> None:
+def _refuse_beside_a_daemon(config_path: Path, sensor: Sensor) -> None:
     """Two readers of one FIFO take each other's samples."""
+    from agent.config import load_config
     from agent.control import request
     from agent.errors import ControlError
 
     if sensor.simulated:
         return
     try:
-        request(config.control_socket, "status")
+        request(load_config(config_path).control_socket, "status")
     except ControlError:
         return
     raise click.ClickException(

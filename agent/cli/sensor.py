@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from firmware_bridge.clock import Clock
 
 
+_HELD = 'is read by a driver of the kernel: bus = "iio:NAME" (ls /sys/bus/iio/devices), or unload it'
+
+
 @click.group()
 def sensor() -> None:
     """Find, probe, read and test sensors. Stop the daemon first: a sensor has one reader."""
@@ -37,12 +40,11 @@ def scan(options: SensorOptions, as_json: bool) -> None:
         answers = scan_bus(bus)
         name = bus.name
     if as_json:
-        click.echo(json.dumps([{"address": answer.address, "chip": answer.chip} for answer in answers]))
+        click.echo(json.dumps([vars(answer) for answer in answers]))
     else:
         for answer in answers:
-            click.echo(
-                f"0x{answer.address:02x}  {answer.chip or 'answers, but is no chip that judder knows'}"
-            )
+            unknown = _HELD if answer.held else "answers, but is no chip that judder knows"
+            click.echo(f"0x{answer.address:02x}  {answer.chip or unknown}")
     if not any(answer.chip for answer in answers):
         raise click.ClickException(f"{name}: no accelerometer found; check wiring, address jumper and power")
 

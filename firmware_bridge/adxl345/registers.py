@@ -1,8 +1,9 @@
 """Registers of the ADXL345, named as in the data sheet.
 
 Source: Analog Devices, ADXL345 data sheet rev. G, "Register Map" (table 19) and "Register Definitions".
-Compared with two independent sources: Linux ``drivers/input/misc/adxl34x.c`` (all addresses and bits) and
-``Adafruit_ADXL345_U.h`` of the Arduino library (all addresses, rate and range codes).
+Compared with independent sources: Linux ``drivers/input/misc/adxl34x.c`` (all addresses and bits) and
+``drivers/iio/accel/adxl345_core.c`` (all rates with their codes), and ``Adafruit_ADXL345_U.h`` of the Arduino
+library (all addresses, rate and range codes).
 """
 
 from __future__ import annotations
@@ -70,6 +71,14 @@ IDENTITY: Mapping[IntEnum, int] = {Register.DEVID: DEVID_VALUE}
 class Rate(IntEnum):
     """Rate bits of BW_RATE, in normal power operation (table 7)."""
 
+    HZ_0_10 = 0x0
+    HZ_0_20 = 0x1
+    HZ_0_39 = 0x2
+    HZ_0_78 = 0x3
+    HZ_1_56 = 0x4
+    HZ_3_13 = 0x5
+    HZ_6_25 = 0x6
+    HZ_12_5 = 0x7
     HZ_25 = 0x8
     HZ_50 = 0x9
     HZ_100 = 0xA
@@ -81,6 +90,14 @@ class Rate(IntEnum):
 
 
 RATES_HZ = {
+    0.09765625: Rate.HZ_0_10,
+    0.1953125: Rate.HZ_0_20,
+    0.390625: Rate.HZ_0_39,
+    0.78125: Rate.HZ_0_78,
+    1.5625: Rate.HZ_1_56,
+    3.125: Rate.HZ_3_13,
+    6.25: Rate.HZ_6_25,
+    12.5: Rate.HZ_12_5,
     25.0: Rate.HZ_25,
     50.0: Rate.HZ_50,
     100.0: Rate.HZ_100,
@@ -90,6 +107,7 @@ RATES_HZ = {
     1600.0: Rate.HZ_1600,
     3200.0: Rate.HZ_3200,
 }
+"""Output data rate to ``Rate``: each half of the one above, which the data sheet rounds."""
 
 
 class BwRate(IntFlag):

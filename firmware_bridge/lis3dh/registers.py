@@ -2,8 +2,8 @@
 
 Source: STMicroelectronics, LIS3DH data sheet DocID17530 rev. 2, tables 4 and 11, "Register mapping";
 application note AN3308. Compared with two independent sources: ST's ``lis3dh_reg.h`` and ``lis3dh_reg.c``
-(addresses, bits, sensitivities) and Linux ``drivers/iio/accel/st_accel_core.c`` (identity, rates, ranges,
-gains).
+(addresses, bits, sensitivities, temperature) with ``lis3dh_self_test.c`` (limits), and Linux
+``drivers/iio/accel/st_accel_core.c`` (identity, rates, ranges, gains).
 """
 
 from __future__ import annotations
@@ -86,7 +86,11 @@ RATES_HZ = {
     1600.0: 8,
     5376.0: 9,
 }
-"""Output data rate to ODR in CTRL_REG1; the two fastest exist in low power only ("CTRL_REG1")."""
+"""Output data rate to ODR in CTRL_REG1; 1600 and 5376 Hz exist in low power only ("CTRL_REG1").
+
+Table 12 and ST's header call the rate of code 8 1620 Hz, "CTRL_REG1" and Linux 1600 Hz: the true rate is
+measured, and differs by more from chip to chip.
+"""
 LOW_POWER_RATES_HZ = (1600.0, 5376.0)
 """Rates at which the chip gives 8 bits instead of 12."""
 RANGES_G = {2.0: 0, 4.0: 1, 8.0: 2, 16.0: 3}

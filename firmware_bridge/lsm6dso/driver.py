@@ -52,7 +52,8 @@ class LSM6DSO(FifoAccelerometer):
     RANGES_G = RANGES_G
     FIFO_DEPTH = FIFO_DEPTH
     STANDBY = (Register.CTRL1_XL, _POWER_DOWN)
-    # 52 Hz at 4 g, 100 ms to settle (AN5192, "Accelerometer self-test"); 50 to 1700 mg (data sheet).
+    # 52 Hz at 4 g, 100 ms to settle (AN5192, "Accelerometer self-test"); 50 to 1700 mg (data sheet). The same
+    # in ST's ``lsm6dso_self_test.c``.
     SELF_TEST: ClassVar = SelfTestPlan(
         rate_hz=52.0, range_g=4.0, settling=6, samples=10, limits_g=((0.05, 1.7),) * 3
     )

@@ -34,6 +34,26 @@ def time_unit(name: str) -> str | None:
     return unit or found.group(1) or ""
 
 
+def time_scale(path: Path, name: str) -> tuple[float, tuple[str, ...]]:
+    """Return the seconds of one unit of a time column, and a note if its name states none.
+
+    Raises:
+        RecordingError: If the unit is not known.
+    """
+    unit = time_unit(name) or ""
+    if unit and unit not in SECONDS_PER_UNIT:
+        message = f"unknown unit of time '{unit}'; known are: {', '.join(SECONDS_PER_UNIT)}"
+        raise RecordingError(message, path=path, column=name)
+    notes = () if unit else (f"column '{name}' states no unit; read as seconds",)
+    return SECONDS_PER_UNIT[unit or "s"], notes
+
+
+def channel_names(name: str, width: int) -> list[str]:
+    """Return the names of a table's columns: NAME_x, NAME_y and NAME_z of three, else NAME_0, NAME_1, ..."""
+    endings = "xyz" if width == 3 else [str(index) for index in range(width)]
+    return [f"{name}_{ending}" for ending in endings]
+
+
 def is_signal(name: str) -> bool:
     """Tell a measured channel from a time stamp, a counter or a label."""
     base = split_unit(name)[0].lower().replace(" ", "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from firmware_bridge.errors import RecordingError
-from firmware_bridge.recording.columns import SECONDS_PER_UNIT, find_columns, is_signal, time_unit
+from firmware_bridge.recording.columns import find_columns, is_signal, time_scale, time_unit
 from firmware_bridge.recording.model import Recording, Segment, find_unusable
-from firmware_bridge.recording.time_axis import check_rate, describe, find_segments, measure_rate
+from firmware_bridge.recording.time_axis import Timing, check_rate, first_step_back, timing
 
 _SEPARATORS = ",;\t"
 
@@ -36,14 +36,14 @@ def load_csv(path: Path, columns: tuple[str, ...] | None, rate_hz: float | None)
     table = _read(path)
     wanted, notes = _choose(table, columns)
     samples = np.column_stack([_numbers(table, index).astype(np.float32) for index in wanted])
-    rate_hz, segments, time_notes = _time(table, rate_hz)
+    told = _time(table, rate_hz)
     return Recording(
         path=path,
         columns=tuple(table.names[index] for index in wanted),
         samples=samples,
-        rate_hz=rate_hz,
-        segments=segments,
-        notes=tuple(table.notes + notes + time_notes),
+        rate_hz=told.rate_hz,
+        segments=told.segments,
+        notes=(*table.notes, *notes, *told.notes),
     )
 
 
@@ -145,32 +145,23 @@ def _number_or_nan(cell: str) -> float:
     return float(cell) if _is_number(cell) else math.nan
 
 
-def _time(table: _Table, given_hz: float | None) -> tuple[float | None, tuple[Segment, ...], list[str]]:
-    """Return the rate, the segments and the notes that the first time column gives."""
+def _time(table: _Table, given_hz: float | None) -> Timing:
+    """Return what the first time column tells."""
     found = [index for index, name in enumerate(table.names) if time_unit(name) is not None]
-    whole = (Segment(0, len(table.rows)),)
     if not found:
-        return check_rate(table.path, given_hz, None, ""), whole, []
+        whole = (Segment(0, len(table.rows)),)
+        return Timing(check_rate(table.path, given_hz, None, ""), whole, ())
     times_s, notes = _times(table, found[0])
     _check_order(table, times_s, found[0])
-    measured_hz = measure_rate(times_s)
-    rate_hz = check_rate(table.path, given_hz, measured_hz, f"the column '{table.names[found[0]]}'")
-    if measured_hz is None or rate_hz is None:
-        return rate_hz, whole, notes
-    segments = find_segments(times_s, rate_hz)
-    return rate_hz, segments, notes + describe(times_s, rate_hz, segments)
+    told = timing(table.path, times_s, given_hz, table.names[found[0]])
+    return replace(told, notes=notes + told.notes)
 
 
-def _times(table: _Table, index: int) -> tuple[npt.NDArray[np.float64], list[str]]:
-    name = table.names[index]
+def _times(table: _Table, index: int) -> tuple[npt.NDArray[np.float64], tuple[str, ...]]:
     if not _is_number(table.rows[0][index]):
-        return _dates(table, index), []
-    unit = time_unit(name) or ""
-    if unit and unit not in SECONDS_PER_UNIT:
-        message = f"unknown unit of time '{unit}'; known are: {', '.join(SECONDS_PER_UNIT)}"
-        raise RecordingError(message, path=table.path, column=name)
-    notes = [] if unit else [f"column '{name}' states no unit; read as seconds"]
-    return _numbers(table, index) * SECONDS_PER_UNIT[unit or "s"], notes
+        return _dates(table, index), ()
+    scale, notes = time_scale(table.path, table.names[index])
+    return _numbers(table, index) * scale, notes
 
 
 def _dates(table: _Table, index: int) -> npt.NDArray[np.float64]:
@@ -188,8 +179,7 @@ def _dates(table: _Table, index: int) -> npt.NDArray[np.float64]:
 
 
 def _check_order(table: _Table, times_s: npt.NDArray[np.float64], index: int) -> None:
-    back = np.flatnonzero(np.diff(times_s) < 0)
-    if back.size:
-        row = int(back[0]) + 1
+    row = first_step_back(times_s)
+    if row is not None:
         message = "time runs backwards here; split the file or sort its rows"
         raise RecordingError(message, path=table.path, row=table.lines[row], column=table.names[index])

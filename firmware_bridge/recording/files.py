@@ -12,6 +12,8 @@ from firmware_bridge.recording.npz_file import load_npz, save_npz
 from firmware_bridge.recording.wav_file import load_wav
 
 _LOADERS = {".csv": load_csv, ".npz": load_npz, ".wav": load_wav}
+ENDINGS = tuple(_LOADERS)
+"""What the names of recordings end in."""
 
 
 def load_recording(

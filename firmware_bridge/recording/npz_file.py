@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from firmware_bridge.errors import RecordingError
-from firmware_bridge.recording.columns import find_columns, is_signal
+from firmware_bridge.recording.columns import channel_names, find_columns, is_signal
 from firmware_bridge.recording.model import FloatArray, Recording, Segment, find_unusable
 from firmware_bridge.recording.time_axis import check_rate
 
@@ -114,7 +114,8 @@ def _channels(
             step = array.shape[1]
             segments = tuple(Segment(start, start + step) for start in range(0, rows, step))
         flat = array.reshape(rows, -1)
-        channels.update(zip(_names(name, array), flat.T, strict=True))
+        names = [name] if array.ndim == 1 else channel_names(name, array.shape[-1])
+        channels.update(zip(names, flat.T, strict=True))
     return channels, used, segments
 
 
@@ -123,14 +124,6 @@ def _refuse_samples(path: Path, name: str, array: Array, rows: int) -> None:
     if array.dtype.kind == "f":
         message = f"has shape {array.shape}, the other arrays have {rows} samples; store one length per file"
         raise RecordingError(message, path=path, column=name)
-
-
-def _names(name: str, array: Array) -> list[str]:
-    if array.ndim == 1:
-        return [name]
-    width = array.shape[-1]
-    endings = "xyz" if width == 3 else [str(index) for index in range(width)]
-    return [f"{name}_{ending}" for ending in endings]
 
 
 def _check(path: Path, name: str, values: Array) -> FloatArray:

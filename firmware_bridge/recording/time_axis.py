@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,46 @@ GAP_PERIODS = 5.0
 # A time column of coarse resolution alternates between two steps; the mean of so many evens that out.
 _STEPS_PER_MEAN = 8
 _JITTER = 0.2
+_LONGEST_STEP_S = 1000.0
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What a recording's times tell."""
+
+    rate_hz: float | None
+    segments: tuple[Segment, ...]
+    notes: tuple[str, ...]
+
+
+def timing(path: Path, times_s: TimeArray, given_hz: float | None, column: str) -> Timing:
+    """Return the rate, the stretches between gaps, and what is odd about the times.
+
+    Args:
+        path: The recording, for messages.
+        times_s: Time of each row in seconds, never going back.
+        given_hz: The rate, if the caller knows it.
+        column: Name of the times, for messages.
+
+    Raises:
+        RecordingError: If the given rate is another than the times', or steps are so long that their unit
+            must be another than seconds.
+    """
+    measured_hz = measure_rate(times_s)
+    if measured_hz is not None and measured_hz * _LONGEST_STEP_S < 1.0:
+        message = f"its steps would be {1 / measured_hz:.6g} s; name the right unit, such as 'time (ns)'"
+        raise RecordingError(message, path=path, column=column)
+    rate_hz = check_rate(path, given_hz, measured_hz, f"the column '{column}'")
+    if measured_hz is None or rate_hz is None:
+        return Timing(rate_hz, (Segment(0, len(times_s)),), ())
+    segments = find_segments(times_s, rate_hz)
+    return Timing(rate_hz, segments, tuple(describe(times_s, rate_hz, segments)))
+
+
+def first_step_back(times_s: TimeArray) -> int | None:
+    """Return the first row that is earlier than the one before it, or None."""
+    back = np.flatnonzero(np.diff(times_s) < 0)
+    return int(back[0]) + 1 if back.size else None
 
 
 def check_rate(path: Path, given_hz: float | None, found_hz: float | None, source: str) -> float | None:

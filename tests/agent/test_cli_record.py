@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
@@ -53,10 +57,44 @@ def test_a_recording(config: Path, tmp_path: Path) -> None:
 def test_one_of_several_sensors(config: Path, tmp_path: Path) -> None:
     config.write_text(CONFIG + SECOND, encoding="ascii")
     result = record(config, tmp_path / "run.wav")
-    assert (result.exit_code, "which one? --sensor press or fan" in result.output) == (2, True)
+    assert (
+        result.exit_code,
+        "say which sensor: --sensor press, --sensor fan, or --bus" in result.output,
+    ) == (2, True)
     result = record(config, tmp_path / "run.wav", "--sensor", "pump")
-    assert (result.exit_code, "no sensor 'pump'; there are: press, fan" in result.output) == (2, True)
+    assert result.exit_code == 2
+    assert f"no sensor 'pump' in {config}; known are: press, fan" in result.output
     assert record(config, tmp_path / "run.wav", "--sensor", "fan").exit_code == 0
+
+
+def test_a_sensor_that_is_not_configured(tmp_path: Path) -> None:
+    out = tmp_path / "run.wav"
+    command = ["record", "--seconds", "0.5", "--out", str(out), "--bus", "sim:bench"]
+    result = CliRunner().invoke(main, [*command, "--chip", "adxl355", "--rate", "1000", "--range", "2"])
+    assert result.exit_code == 0, result.output
+    assert "500 samples at 1000.0 Hz, 0.5 s of adxl355  SIMULATED" in result.output
+    assert load_recording(out).samples.shape == (500, 3)
+
+
+def test_a_killed_recording_is_whole_up_to_the_last_second(tmp_path: Path) -> None:
+    out = tmp_path / "run.wav"
+    options = ["--bus", "sim:bench", "--chip", "adxl345", "--rate", "800", "--signal", "rotor"]
+    command = [sys.executable, "-m", "agent.cli", "record", "--seconds", "60", "--out", str(out), *options]
+    with subprocess.Popen(command, cwd=Path(__file__).parents[2]) as recording:
+        deadline = time.monotonic() + 60
+        # Until more than two seconds of three axes of 16 bits are there.
+        while not out.exists() or out.stat().st_size < 2 * 800 * 6:
+            assert time.monotonic() < deadline
+            assert recording.poll() is None
+            time.sleep(0.05)
+        written = (out.stat().st_size - 44) // 6
+        recording.kill()
+    found = load_recording(out)
+    # A second may lie behind the header's length.
+    assert len(found.samples) >= written - 800 - 200
+    assert found.rate_hz == pytest.approx(800, rel=0.01)
+    assert np.isfinite(found.samples).all()
+    assert found.samples[:, 0].std() > 0.05
 
 
 def test_files_that_cannot_be_written(config: Path, tmp_path: Path) -> None:

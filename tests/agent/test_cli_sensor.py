@@ -67,7 +67,7 @@ def test_scan_names_what_it_finds(chip: str) -> None:
     result = sensor("scan", "--bus", "sim:bench", "--chip", chip)
     assert (result.exit_code, result.output) == (0, f"0x{DEFAULT_ADDRESSES[chip]:02x}  {chip}\n")
     found = json.loads(sensor("scan", "--bus", "sim:bench", "--chip", chip, "--json").output)
-    assert found == [{"address": DEFAULT_ADDRESSES[chip], "chip": chip}]
+    assert found == [{"address": DEFAULT_ADDRESSES[chip], "chip": chip, "held": False}]
 
 
 def test_the_configured_sensor_is_meant_if_there_is_one(config: Path) -> None:

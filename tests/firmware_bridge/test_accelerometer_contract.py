@@ -222,7 +222,7 @@ def test_another_chip_is_named_and_left_as_it_is(
 ) -> None:
     bus.attach(DEFAULT_ADDRESSES[chip], ReadOnly(simulate(other, clock, Silence())))
     sensor = open_accelerometer(chip, bus, clock, address=None, rate_hz=RATES_HZ[chip], range_g=4.0)
-    with pytest.raises(SensorError, match=f"a {other} answers here; check the configured chip"):
+    with pytest.raises(SensorError, match=f": {other} answers here; check the configured chip"):
         sensor.start()
 
 
@@ -234,6 +234,60 @@ def test_impossible_settings_are_refused_before_anything_is_sent(
     for settings in ({"rate_hz": 123.0, "range_g": 4.0}, {"rate_hz": RATES_HZ[chip], "range_g": 5.0}):
         with pytest.raises(SensorError, match="choose"):
             open_accelerometer(chip, bus, clock, address=None, **settings)
+
+
+class Torn:
+    """A bus (``I2CBus``) on which one transfer ends with an exception; later ones work."""
+
+    simulated = True
+
+    def __init__(self, bus: I2CBus, transfer: int, end: BaseException) -> None:
+        self.name = bus.name
+        self._bus = bus
+        self._left = transfer
+        self._end = end
+
+    def _count(self) -> None:
+        self._left -= 1
+        if self._left == 0:
+            raise self._end
+
+    def read(self, address: int, register: int, length: int) -> bytes:
+        self._count()
+        return self._bus.read(address, register, length)
+
+    def read_burst(self, address: int, register: int, length: int, count: int) -> bytes:
+        self._count()
+        return self._bus.read_burst(address, register, length, count)
+
+    def write(self, address: int, register: int, data: bytes) -> None:
+        self._count()
+        self._bus.write(address, register, data)
+
+    def close(self) -> None:
+        self._bus.close()
+
+
+@pytest.mark.parametrize("chip", DRIVERS)
+@pytest.mark.parametrize("end", [BusError("torn", bus="sim:bench", code=errno.EIO), KeyboardInterrupt()])
+def test_a_start_that_ends_halfway_leaves_a_sleeping_chip(chip: str, end: BaseException) -> None:
+    for transfer in itertools.count(1):
+        clock = SimulatedClock()
+        bus = SimulatedBus("sim:bench", clock)
+        twin: Any = simulate(chip, clock, Silence())
+        bus.attach(DEFAULT_ADDRESSES[chip], twin)
+        torn = Torn(bus, transfer, end)
+        opened = open_accelerometer(chip, torn, clock, address=None, rate_hz=RATES_HZ[chip], range_g=4.0)
+        try:
+            opened.start()
+        except type(end):
+            made = twin.samples_made
+            clock.wait(1.0)
+            bus.read(DEFAULT_ADDRESSES[chip], 0, 1)
+            assert twin.samples_made == made, f"transfer {transfer}"
+        else:
+            break
+    assert transfer > 10
 
 
 def test_every_driver_has_a_twin_and_an_address() -> None:

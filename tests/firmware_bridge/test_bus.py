@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import grp
 import os
 import subprocess
 import sys
@@ -34,10 +35,31 @@ def test_absent_bus_says_how_to_enable_i2c() -> None:
     assert caught.value.bus == "/dev/i2c-250"
 
 
-def test_refused_bus_names_the_group(unreadable: Path) -> None:
-    with pytest.raises(BusError, match=r"i2c-7: permission denied; add the user to the group i2c") as caught:
+def test_a_bus_of_root_alone_says_how_to_share_it(unreadable: Path) -> None:
+    message = (
+        r"i2c-7: permission denied; only root may open it. Give it to the group i2c .*usermod -aG i2c USER"
+    )
+    with pytest.raises(BusError, match=message) as caught:
         open_bus(str(unreadable))
     assert caught.value.code == errno.EACCES
+
+
+def test_a_refused_bus_names_its_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    group = next((group for group in grp.getgrall() if group.gr_gid), None)
+    if group is None or os.geteuid() != 0:
+        pytest.skip("needs root and a group")
+    node = tmp_path / "i2c-7"
+    node.touch()
+    os.chown(node, 0, group.gr_gid)
+    node.chmod(0o660)
+
+    def refuse(*_: object) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuse)
+    message = f"i2c-7: permission denied; add the user to the group {group.gr_name} .usermod -aG"
+    with pytest.raises(BusError, match=message):
+        open_bus(str(node))
 
 
 def test_another_device_is_not_a_bus() -> None:

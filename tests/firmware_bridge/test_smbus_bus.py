@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from firmware_bridge.errors import BusError
+from firmware_bridge.errors import BusError, HeldError
+from firmware_bridge.identity import Answer, scan
 from firmware_bridge.simulated_bus import SimulatedBus
 from firmware_bridge.smbus_bus import SmbusBus
 
 # i2c-dev.h; the answer 1 is I2C_FUNC_I2C (i2c.h).
 I2C_FUNCS = 0x0705
+I2C_SLAVE = 0x0703
 
 
 class Memory:
@@ -168,3 +170,44 @@ def test_a_closed_bus_says_so_and_closes_twice() -> None:
         os.fstat(descriptor)
     with pytest.raises(BusError, match="the bus is closed; open it again"):
         bus.read(0x53, 0x00, 1)
+
+
+def held(kernel: Any, taken: int) -> Any:
+    """Return the kernel's calls while one of its own drivers has the chip at an address."""
+
+    def system_call(descriptor: int, request: int, argument: Any) -> int:
+        if request == I2C_SLAVE and argument == taken:
+            raise OSError(errno.EBUSY, "Device or resource busy")
+        return int(kernel(descriptor, request, argument))
+
+    return system_call
+
+
+@pytest.mark.usefixtures("memory")
+def test_a_chip_that_a_driver_of_the_kernel_has_is_left_to_it(kernel: Any) -> None:
+    bus = SmbusBus("/dev/i2c-1", os.open(os.devnull, os.O_RDWR), held(kernel, 0x53))
+    message = r"/dev/i2c-1 address 0x53: a driver of the kernel has this chip; read it through .*iio:NAME"
+    for attempt in (lambda: bus.read(0x53, 0x00, 1), lambda: bus.write(0x53, 0x2D, b"\x08")):
+        with pytest.raises(HeldError, match=message) as caught:
+            attempt()
+        assert caught.value.code == errno.EBUSY
+    assert kernel.message_counts == []
+    assert scan(bus) == [Answer(0x53, None, held=True)]
+    bus.close()
+
+
+@pytest.mark.usefixtures("memory")
+def test_the_kernel_is_asked_once_an_address(kernel: Any) -> None:
+    asked = []
+
+    def system_call(descriptor: int, request: int, argument: Any) -> int:
+        if request == I2C_SLAVE:
+            asked.append(argument)
+        return int(kernel(descriptor, request, argument))
+
+    bus = SmbusBus("/dev/i2c-1", os.open(os.devnull, os.O_RDWR), system_call)
+    for length in (1, 2, 3):
+        bus.read(0x53, 0x2C, length)
+        bus.write(0x53, 0x1E, b"\x01")
+    assert asked == [0x53]
+    bus.close()

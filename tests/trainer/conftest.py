@@ -12,9 +12,11 @@ import numpy.typing as npt
 import pytest
 from click.testing import CliRunner, Result
 
+from firmware_bridge.errors import RecordingError
 from firmware_bridge.recording import Recording, Segment, save_recording
 from trainer.cli import main
 from trainer.datasets import Source, simulated_source
+from trainer.recordings import load_recording
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -100,6 +102,24 @@ def fitted(recording_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Fi
     result = _judder_train("fit", recording_file, "--out", path, "--sign", key_file, *_TINY)
     assert result.exit_code == 0, result.output
     return Fitted(path, key_file, public_key, result.output)
+
+
+def _check_damaged(path: Path) -> None:
+    try:
+        samples = load_recording(path).samples
+    except RecordingError as error:
+        told = str(error)
+    else:
+        told = str(path)
+        assert np.isfinite(samples).all()
+    assert str(path) in told
+    assert "\n" not in told
+
+
+@pytest.fixture(scope="session")
+def check_damaged() -> Callable[[Path], None]:
+    """A recording that may be damaged is read, or refused in one line that names it."""
+    return _check_damaged
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,189 @@
+"""From what a file holds to a recording: channels chosen, times read, everything else told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from firmware_bridge.errors import RecordingError
+from firmware_bridge.recording.columns import find_columns, is_signal, split_unit, time_scale, time_unit
+from firmware_bridge.recording.model import FloatArray, Recording, Segment, find_unusable
+from firmware_bridge.recording.time_axis import Timing, check_rate, first_step_back, timing
+
+Array = npt.NDArray[Any]
+TimeArray = npt.NDArray[np.float64]
+
+MAX_CHANNELS = 32
+"""A file with more is rather a table of windows; somebody must choose."""
+
+_RATES = {
+    "fs",
+    "fshz",
+    "sr",
+    "rate",
+    "ratehz",
+    "samplerate",
+    "sampleratehz",
+    "samplingrate",
+    "samplingfrequency",
+}
+_METRES = {"m/s^2", "m/s²", "m/s2", "m/s/s", "m/(s^2)"}
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a file holds."""
+
+    vectors: Mapping[str, Array]
+    """Numbers by name, one dimension each; candidates for channels and for times."""
+    times_s: Mapping[str, TimeArray] = field(default_factory=dict)
+    """Vectors that are times whatever they are called, in seconds."""
+    scalars: Mapping[str, float] = field(default_factory=dict)
+    others: Mapping[str, str] = field(default_factory=dict)
+    """What cannot be a channel, by name: what it is instead."""
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    """Other names of vectors: alias to name."""
+    rate_hz: float | None = None
+    """Sample rate, if the format has a place for it."""
+    notes: tuple[str, ...] = ()
+
+
+def assemble(
+    path: Path, contents: Contents, columns: tuple[str, ...] | None, rate_hz: float | None
+) -> Recording:
+    """Choose the channels, check them, and read rate and gaps.
+
+    Args:
+        path: The file, for messages.
+        contents: What it holds.
+        columns: Names of the channels, or None for all.
+        rate_hz: Sample rate, if the caller knows it.
+
+    Raises:
+        RecordingError: See ``files.load_recording``.
+    """
+    names = _choose(path, contents, columns)
+    n_samples = len(contents.vectors[names[0]])
+    stored_hz = contents.rate_hz or _stored_rate(path, contents.scalars)
+    known_hz = check_rate(path, rate_hz, stored_hz, "the file")
+    told = _time(path, contents, n_samples, known_hz)
+    return Recording(
+        path=path,
+        columns=tuple(names),
+        samples=np.column_stack([_sound(path, name, contents.vectors[name]) for name in names]),
+        rate_hz=told.rate_hz,
+        segments=told.segments,
+        notes=(*contents.notes, *_notes(contents, names), *told.notes),
+    )
+
+
+def holdings(contents: Contents) -> str:
+    """Return everything that a file holds, in one line."""
+    told = [f"{name} ({len(values)} samples)" for name, values in contents.vectors.items()]
+    told += [f"{name} ({len(values)} times)" for name, values in contents.times_s.items()]
+    told += [f"{name} = {value:g}" for name, value in contents.scalars.items()]
+    told += [f"{name} ({what})" for name, what in contents.others.items()]
+    return ", ".join(told) or "nothing"
+
+
+def _choose(path: Path, contents: Contents, columns: tuple[str, ...] | None) -> list[str]:
+    vectors = contents.vectors
+    if columns is not None:
+        return _asked_for(path, contents, columns)
+    names = [name for name in vectors if is_signal(name)]
+    if not names:
+        raise RecordingError(f"has no channel; it holds: {holdings(contents)}", path=path)
+    if len({len(vectors[name]) for name in names}) > 1:
+        message = f"its channels are of different lengths; choose with --columns from: {holdings(contents)}"
+        raise RecordingError(message, path=path)
+    if len(names) > MAX_CHANNELS:
+        listed = f"{', '.join(names[:3])} ... {names[-1]}"
+        message = f"holds {len(names)} channels, {listed}; choose with --columns"
+        raise RecordingError(message, path=path)
+    _refuse_empty(path, names[0], vectors[names[0]])
+    return names
+
+
+def _asked_for(path: Path, contents: Contents, columns: Sequence[str]) -> list[str]:
+    names = list(contents.vectors)
+    if not names:
+        raise RecordingError(f"has no channel; it holds: {holdings(contents)}", path=path)
+    wanted = [contents.aliases.get(name, name) for name in columns]
+    chosen = [names[index] for index in find_columns(path, names, wanted)]
+    first = len(contents.vectors[chosen[0]])
+    for name in chosen:
+        _refuse_empty(path, name, contents.vectors[name])
+        if len(contents.vectors[name]) != first:
+            message = (
+                f"has {len(contents.vectors[name])} samples, {chosen[0]} has {first}; choose one or the other"
+            )
+            raise RecordingError(message, path=path, column=name)
+    return chosen
+
+
+def _refuse_empty(path: Path, name: str, values: Array) -> None:
+    if len(values) == 0:
+        raise RecordingError("holds no samples", path=path, column=name)
+
+
+def _sound(path: Path, name: str, values: Array) -> FloatArray:
+    bad = find_unusable(values)
+    if bad.size:
+        message = f"sample {bad[0]} (counted from 0) is {values[bad[0]]}; cut it out or fill it"
+        raise RecordingError(message, path=path, column=name)
+    return values.astype(np.float32)
+
+
+def _stored_rate(path: Path, scalars: Mapping[str, float]) -> float | None:
+    for name, value in scalars.items():
+        base = split_unit(name)[0].rpartition(".")[2].lower().replace("_", "").replace(" ", "")
+        if base in _RATES:
+            if not (np.isfinite(value) and value > 0):
+                raise RecordingError(f"a sample rate of {value:g} Hz is not possible", path=path, column=name)
+            return value
+    return None
+
+
+def _time(path: Path, contents: Contents, n_samples: int, known_hz: float | None) -> Timing:
+    found = _times(path, contents, n_samples)
+    if found is None:
+        return Timing(known_hz, (Segment(0, n_samples),), ())
+    name, times_s, notes = found
+    bad = np.flatnonzero(~np.isfinite(times_s))
+    if bad.size:
+        raise RecordingError(f"time {bad[0]} (counted from 0) is missing; fill it", path=path, column=name)
+    row = first_step_back(times_s)
+    if row is not None:
+        message = f"time runs backwards at sample {row} (counted from 0); split the file or sort its rows"
+        raise RecordingError(message, path=path, column=name)
+    told = timing(path, times_s - times_s[0], known_hz, name)
+    return Timing(told.rate_hz, told.segments, notes + told.notes)
+
+
+def _times(path: Path, contents: Contents, n_samples: int) -> tuple[str, TimeArray, tuple[str, ...]] | None:
+    """Return name, seconds and notes of the first times that belong to the channels, or None."""
+    for name, times_s in contents.times_s.items():
+        if len(times_s) == n_samples:
+            return name, times_s, ()
+    for name, values in contents.vectors.items():
+        base = name.rpartition(".")[2]
+        if time_unit(base) is not None and len(values) == n_samples:
+            scale, notes = time_scale(path, base)
+            return name, values.astype(np.float64) * scale, notes
+    return None
+
+
+def _notes(contents: Contents, chosen: Sequence[str]) -> list[str]:
+    notes = [f"{name} = {value:g}" for name, value in contents.scalars.items()]
+    left_out = [name for name in (*contents.vectors, *contents.others) if name not in chosen]
+    if left_out:
+        more = f" and {len(left_out) - MAX_CHANNELS} more" if len(left_out) > MAX_CHANNELS else ""
+        notes.append(f"left out: {', '.join(left_out[:MAX_CHANNELS])}{more}")
+    if any((split_unit(name)[1] or "") in _METRES for name in chosen):
+        notes.append("in m/s², while a gateway measures in g: divide by 9.80665")
+    return notes
