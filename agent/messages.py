@@ -107,6 +107,8 @@ class Health:
     windows_bad: int
     """Not scored: a sample or the score was not finite, an axis was stuck or at full scale."""
     simulated: bool
+    temperature_c: float | None = None
+    """Of the chip, in degrees Celsius; None if it has no thermometer."""
 
 
 def status_topic(gateway: GatewayName) -> str:

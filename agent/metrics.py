@@ -141,6 +141,9 @@ def _sampling(stations: Sequence[Station]) -> Iterator[Metric]:
     reopened = (status.reopened for status in found)
     yield metric("sensor_reopened_total", "counter", "Failures after which it was reopened.", reopened)
     yield metric("sample_rate_hertz", "gauge", "Estimated output data rate.", (s.rate_hz for s in found))
+    warm = {name: s.temperature_c for name, s in statuses.items() if s.temperature_c is not None}
+    samples = [Sample(degrees, {"sensor": sensor}) for sensor, degrees in warm.items()]
+    yield Metric("judder_sensor_temperature_celsius", "gauge", "Temperature of the chip.", samples)
 
 
 def _judging(stations: Sequence[Station]) -> Iterator[Metric]:

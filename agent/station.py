@@ -55,4 +55,5 @@ class Station:
             windows_skipped_late=monitor.windows_skipped_late,
             windows_bad=monitor.windows_bad,
             simulated=self.simulated,
+            temperature_c=sampler.temperature_c,
         )

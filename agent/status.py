@@ -81,6 +81,7 @@ def _sensor(station: Station) -> dict[str, Any]:
         "samples_lost": sampler.samples_lost,
         "retried": sampler.retried,
         "reopened": sampler.reopened,
+        "temperature_c": sampler.temperature_c,
         "thresholds": {level: asdict(getattr(monitor.thresholds, level)) for level in ("warning", "alarm")},
         "level": str(monitor.level),
         "alert_id": monitor.alert_id,

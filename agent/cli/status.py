@@ -44,9 +44,10 @@ def _sensor_told(sensor: dict[str, Any]) -> Iterator[str]:
     score = "no window yet" if sensor["score"] is None else f"score {sensor['score']:.2f}"
     alert = f"  alert {sensor['alert_id']}" if sensor["alert_id"] else ""
     yield f"sensor    {sensor['sensor']}: {sensor['level'].upper()}, {score}{alert}{marks}"
+    warm = "" if sensor["temperature_c"] is None else f", {sensor['temperature_c']:.1f} °C"
     yield (
         f"          {sensor['chip'] or 'not opened yet'} on {sensor['bus'] or '-'}, {sensor['state']}, "
-        f"{sensor['rate_hz']:.1f} Hz, {sensor['samples']} samples, {sensor['samples_lost']} lost"
+        f"{sensor['rate_hz']:.1f} Hz, {sensor['samples']} samples, {sensor['samples_lost']} lost{warm}"
     )
     yield (
         f"          {sensor['windows_scored']} windows scored by {sensor['model']}, not scored: "

@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -35,7 +35,8 @@ kind = "rotor"
 plan = [{ kind = "timeout", at_s = 0.5, duration_s = 1000 }]   # every transfer takes a second, and fails
 [sensors.pump]
 bus = "sim:pump"
-rate_hz = 800
+chip = "lsm6dso"
+rate_hz = 833
 bundle = "easy-1.judder"
 [sensors.pump.ensemble]
 bundles = ["easy-1.judder"]
@@ -153,7 +154,7 @@ def test_neither_a_dead_nor_a_slow_sensor_delays_another(
 ) -> None:
     gateway = start_gateway(broker.port, FURTHER_SENSORS)
 
-    def sensors() -> dict[str, dict[str, object]]:
+    def sensors() -> dict[str, dict[str, Any]]:
         return {sensor["sensor"]: sensor for sensor in gateway.json("status")["sensors"]}
 
     wait_until(
@@ -167,11 +168,26 @@ def test_neither_a_dead_nor_a_slow_sensor_delays_another(
     wait_until(lambda: sensors()["slow"]["state"] == "failed", "the slow sensor has not failed")
     found = sensors()
     for name in ("press", "pump"):
-        lost = found[name]["windows_skipped_late"], found[name]["windows_skipped_gap"]
-        assert (found[name]["state"], lost) == ("sampling", (0, 0))
+        # In real time, on whatever machine; one that waited for the slow bus would lose nine of ten.
+        samples, lost = found[name]["samples"], found[name]["samples_lost"]
+        assert (found[name]["state"], found[name]["windows_skipped_late"]) == ("sampling", 0), name
+        assert samples > 4 * lost, name
     assert found["pump"]["model"] == "easy-1 + easy-1-mean"
+    assert {name: sensor["temperature_c"] for name, sensor in found.items()} == {
+        "press": None,
+        "dead": None,
+        "slow": None,
+        "pump": 25.0,
+    }
+    assert "lost, 25.0 °C" in gateway.judder("status").stdout
+    metrics = values(gateway.judder("status", "--prometheus").stdout)
+    assert {name: value for name, value in metrics.items() if "temperature" in name} == {
+        'judder_sensor_temperature_celsius{sensor="pump"}': 25.0
+    }
     wait_until(lambda: {"press", "pump"} <= {payload["sensor"] for payload in subscriber.payloads("score")})
     wait_until(lambda: len({payload["sensor"] for payload in subscriber.payloads("health")}) == 4)
+    pump = [payload for payload in subscriber.payloads("health") if payload["sensor"] == "pump"][-1]
+    assert pump["temperature_c"] == 25.0
     subscriber.assert_valid()
 
 
