@@ -12,7 +12,7 @@ from agent.alert import AlertEvent, Subject
 from agent.backoff import Backoff
 from agent.bus_sampler import BusSampler
 from agent.commands import Commands
-from agent.config import Config, Sensor
+from agent.config import Config, Regimes, Sensor
 from agent.ensemble import Judge, joined
 from agent.errors import ConfigError
 from agent.evidence import Evidence
@@ -20,6 +20,7 @@ from agent.forwarder import Forwarder
 from agent.inference.detector import Detector, open_detector
 from agent.inference.scoring import Level
 from agent.monitor import Monitor
+from agent.regime import SEARCH_BINS, Band, RegimeJudge, SpeedRegime, ToldRegime
 from agent.ring_buffer import RingBuffer, WindowReader
 from agent.sampler import BACKOFF_FIRST_S, BACKOFF_LONGEST_S, Sampler
 from agent.sensor_watch import SensorWatch
@@ -85,7 +86,7 @@ def check_buses(config: Config) -> None:
 
 
 def judge(config: Config, name: str, sensor: Sensor) -> Judge:
-    """Return what judges a sensor's windows: the detector of its bundle, or an ensemble.
+    """Return what judges a sensor's windows: the detector of its bundle, an ensemble, or models by regime.
 
     Raises:
         ConfigError: If a bundle is made for another rate, other axes or other windows.
@@ -94,12 +95,30 @@ def judge(config: Config, name: str, sensor: Sensor) -> Judge:
     detectors = [open_detector(bundle, config.trusted_keys)[0] for bundle in sensor.bundles]
     for path, detector in zip(sensor.bundles, detectors, strict=True):
         _check_rate(name, sensor, path.name, detector)
-    if sensor.ensemble is None:
-        return detectors[0]
     try:
-        return joined(detectors, sensor.ensemble.combine)
+        if sensor.regimes is not None:
+            return _by_regime(sensor.regimes, sensor.rate_hz, detectors)
+        return joined(detectors, sensor.ensemble.combine) if sensor.ensemble else detectors[0]
     except ValueError as error:
-        raise ConfigError(None, [f"sensors.{name}.ensemble: {error}"]) from error
+        table = "regimes" if sensor.regimes else "ensemble"
+        raise ConfigError(None, [f"sensors.{name}.{table}: {error}"]) from error
+
+
+def _by_regime(regimes: Regimes, rate_hz: float, detectors: Sequence[Detector]) -> RegimeJudge:
+    """Return models by regime; refuse bands of speed that a window does not tell apart."""
+    members = dict(zip(regimes.models, detectors, strict=True))
+    if regimes.search_hz is None:
+        return RegimeJudge(members, ToldRegime(None))
+    bands = {name: Band(*model.speed_hz) for name, model in regimes.models.items() if model.speed_hz}
+    resolution_hz = rate_hz / detectors[0].manifest.window.length
+    search = Band(*regimes.search_hz)
+    if search.high_hz - search.low_hz < SEARCH_BINS * resolution_hz:
+        raise ValueError(f"search_hz must be {SEARCH_BINS * resolution_hz:.3g} Hz wide for these windows")
+    for name, band in bands.items():
+        if band.high_hz - band.low_hz < resolution_hz:
+            told = f"is narrower than what a window tells apart ({resolution_hz:.3g} Hz)"
+            raise ValueError(f"models.{name}.speed_hz {told}")
+    return RegimeJudge(members, SpeedRegime(rate_hz, search, bands))
 
 
 def _check_rate(name: str, sensor: Sensor, bundle: str, detector: Detector) -> None:
@@ -151,6 +170,10 @@ def _station(name: str, sensor: Sensor, opener: Opener, judge: Judge, shared: Su
     sampler = Sampler(name, opener, ring, clock, Backoff(name, BACKOFF_FIRST_S, BACKOFF_LONGEST_S))
     shared.evidence.watch(name, ring, sampler.status)
     reason = sensor_alert.last_event.reason if sensor_alert else None
+    regimes = judge if isinstance(judge, RegimeJudge) else None
+    if regimes is not None and regimes.told is not None:
+        told = store.regimes.of(name)
+        regimes.told.name = told if told in regimes.regimes else None
     monitor = Monitor(
         name,
         WindowReader(ring, manifest.window, _columns(name, manifest.axes)),
@@ -161,10 +184,13 @@ def _station(name: str, sensor: Sensor, opener: Opener, judge: Judge, shared: Su
         watchdog=shared.watchdog,
         announce=shared.announce,
         simulated=sensor.simulated,
+        regimes=regimes,
         alert_id=open_alert.alert_id if open_alert else None,
         sensor_alert_id=sensor_alert.alert_id if sensor_alert else None,
     )
-    return Station(name, manifest.title, manifest.thresholds, sensor.simulated, sampler, ring, monitor)
+    return Station(
+        name, manifest.title, manifest.thresholds, sensor.simulated, sampler, ring, monitor, regimes
+    )
 
 
 def _columns(name: str, axes: Sequence[str]) -> tuple[int, ...]:

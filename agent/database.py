@@ -100,6 +100,15 @@ MIGRATIONS = (
         set_by TEXT NOT NULL
     );
     """,
+    """
+    CREATE TABLE regime (
+        sensor TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        set_at TEXT NOT NULL,
+        set_by TEXT NOT NULL
+    );
+    CREATE TABLE birth (sequence INTEGER NOT NULL);   -- bdSeq of Sparkplug, that of the last connection
+    """,
 )
 
 

@@ -109,6 +109,10 @@ class Health:
     simulated: bool
     temperature_c: float | None = None
     """Of the chip, in degrees Celsius; None if it has no thermometer."""
+    regime: str | None = None
+    """Whose model judges now; None outside all regimes, and on a sensor without."""
+    windows_outside: int = 0
+    """Not scored: outside all regimes, or in a transition."""
 
 
 def status_topic(gateway: GatewayName) -> str:

@@ -152,6 +152,7 @@ def _judging(stations: Sequence[Station]) -> Iterator[Metric]:
     delays: list[Sample] = []
     scores: list[Sample] = []
     waiting: list[Sample] = []
+    regimes: list[Sample] = []
     for station in stations:
         name = {"sensor": station.name}
         status = station.monitor.status()
@@ -160,14 +161,21 @@ def _judging(stations: Sequence[Station]) -> Iterator[Metric]:
             ("gap", status.windows_skipped_gap),
             ("late", status.windows_skipped_late),
             ("bad", status.windows_bad),
+            ("outside", status.windows_outside),
         ):
             windows.append(Sample(number, name | {"result": result}))
         levels.append(Sample(int(status.level), name))
         waiting.append(Sample(status.waiting, name))
+        if station.regimes is not None:
+            regimes += [
+                Sample(regime == status.regime, name | {"regime": regime})
+                for regime in station.regimes.regimes
+            ]
         if status.delay_s is not None:
             delays.append(Sample(status.delay_s, name))
         scores += _summary(station.monitor.scores(), name)
     yield Metric("judder_windows_total", "counter", "Windows by what became of them.", windows)
+    yield Metric("judder_regime", "gauge", "1 for the regime whose model judges.", regimes)
     yield Metric("judder_score", "summary", "Score in standard deviations; quantiles of the newest.", scores)
     yield Metric("judder_alarm_level", "gauge", "0 normal, 1 warning, 2 alarm.", levels)
     yield Metric("judder_score_delay_seconds", "gauge", "From a window's last sample to its score.", delays)

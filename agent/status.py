@@ -93,6 +93,9 @@ def _sensor(station: Station) -> dict[str, Any]:
         "windows_skipped_gap": monitor.windows_skipped_gap,
         "windows_skipped_late": monitor.windows_skipped_late,
         "windows_bad": monitor.windows_bad,
+        "windows_outside": monitor.windows_outside,
+        "regime": monitor.regime,
+        "regimes": station.regimes and list(station.regimes.regimes),
         "alerts_in_memory": monitor.waiting,
     }
 

@@ -20,6 +20,7 @@ from agent.journal import Entry, fields
 from agent.messages import Message, event_from_json, event_to_json, format_utc, parse_utc
 from agent.outbox import Outbox, OutboxLimits
 from agent.overrides import ThresholdOverrides
+from agent.told_regimes import ToldRegimes
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +82,7 @@ class AlertStore:
         path: The file.
         outbox: The messages that wait.
         overrides: Thresholds that a person has set.
+        regimes: How each machine was last said to run.
         quarantined: Where ``open`` set a damaged file aside, or None.
     """
 
@@ -98,6 +100,7 @@ class AlertStore:
         self._database = Database(path, read_only=read_only)
         self.outbox = Outbox(self._database, limits or OutboxLimits())
         self.overrides = ThresholdOverrides(self._database)
+        self.regimes = ToldRegimes(self._database)
 
     @classmethod
     def open(

@@ -54,6 +54,11 @@ def _sensor_told(sensor: dict[str, Any]) -> Iterator[str]:
         f"{sensor['windows_skipped_gap']} for gaps, {sensor['windows_skipped_late']} late, "
         f"{sensor['windows_bad']} bad"
     )
+    if sensor["regimes"]:
+        yield (
+            f"          regime {sensor['regime'] or 'none'} of {', '.join(sensor['regimes'])}; not scored: "
+            f"{sensor['windows_outside']} outside all, or in a transition"
+        )
     lines = sensor["thresholds"]
     yield (
         f"          warning {lines['warning']['score']:.2f} ({lines['warning']['method']}), "

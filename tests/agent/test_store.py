@@ -299,7 +299,7 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     connection.close()
     for opened in (AlertStore, AlertStore.read_only, lambda path: AlertStore.open(path, NOW)):
         with pytest.raises(
-            StoreError, match=r"judder\.db: written by a newer judder \(schema 99, .* knows 2\)"
+            StoreError, match=r"judder\.db: written by a newer judder \(schema 99, .* knows 3\)"
         ):
             opened(path)
     assert [file.name for file in tmp_path.iterdir()] == ["judder.db"]

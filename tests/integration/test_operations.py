@@ -191,6 +191,51 @@ def test_neither_a_dead_nor_a_slow_sensor_delays_another(
     subscriber.assert_valid()
 
 
+REGIMES = """
+[sensors.fan]
+bus = "sim:fan"
+rate_hz = 800
+[sensors.fan.signal]
+kind = "rotor"
+harmonics_g = [[1.4142, 1.4142, 1.4142]]
+load_variation = 0.0
+[sensors.fan.regimes]
+by = "command"
+models.slow = { bundle = "easy-1.judder" }
+models.fast = { bundle = "easy-1.judder" }
+"""
+
+
+def test_the_machines_control_tells_the_regime(
+    start_gateway: StartGateway, broker: Broker, subscriber: Subscriber
+) -> None:
+    gateway = start_gateway(broker.port, REGIMES)
+
+    def fan() -> dict[str, Any]:
+        return dict(gateway.json("status")["sensors"][1])
+
+    wait_until(lambda: fan()["windows_outside"], "nothing was left out")
+    assert (fan()["regime"], fan()["windows_scored"]) == (None, 0)
+    assert gateway.judder("regime", "fan", "fast", "--by", "plc").stdout == "fan: fast\n"
+    wait_until(lambda: fan()["windows_scored"], "nothing is scored")
+    assert fan()["regime"] == "fast"
+    assert "regime fast of slow, fast; not scored:" in gateway.judder("status").stdout
+    metrics = values(gateway.judder("status", "--prometheus").stdout)
+    assert metrics['judder_regime{sensor="fan",regime="fast"}'] == 1
+    assert metrics['judder_regime{sensor="fan",regime="slow"}'] == 0
+    assert metrics['judder_windows_total{sensor="fan",result="outside"}'] > 0
+    wait_until(lambda: any(p["regime"] == "fast" for p in subscriber.payloads("health")))
+    subscriber.assert_valid()
+    assert "no regime 'warp'; known are slow, fast" in gateway.judder("regime", "fan", "warp").stderr
+    assert gateway.judder("regime", "fan").returncode == 2
+
+    gateway.end(signal.SIGKILL)
+    gateway.start()
+    wait_until(lambda: fan()["windows_scored"], "the regime was forgotten")
+    assert "nothing is scored" in gateway.judder("regime", "fan", "--none").stdout
+    wait_until(lambda: fan()["regime"] is None)
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """Yield a file system of 2 MB of its own."""
