@@ -13,6 +13,7 @@ from agent.backoff import Backoff
 from agent.bus_sampler import BusSampler
 from agent.commands import Commands
 from agent.config import Config, Regimes, Sensor
+from agent.dialect import Dialect
 from agent.ensemble import Judge, joined
 from agent.errors import ConfigError
 from agent.evidence import Evidence
@@ -20,6 +21,7 @@ from agent.forwarder import Forwarder
 from agent.inference.detector import Detector, open_detector
 from agent.inference.scoring import Level
 from agent.monitor import Monitor
+from agent.plain import PlainDialect
 from agent.regime import SEARCH_BINS, Band, RegimeJudge, SpeedRegime, ToldRegime
 from agent.ring_buffer import RingBuffer, WindowReader
 from agent.sampler import BACKOFF_FIRST_S, BACKOFF_LONGEST_S, Sampler
@@ -28,6 +30,7 @@ from agent.sensors import Opener, sensor_opener
 from agent.station import Station
 from agent.status import version
 from agent.store import AlertStore
+from agent.uplink import SparkplugSettings
 from agent.watchdog import Watchdog
 from firmware_bridge.clock import Clock, SystemClock
 from firmware_bridge.errors import BridgeError
@@ -62,13 +65,16 @@ def check(config: Config) -> None:
     """Refuse a configuration whose sensors and bundles cannot work together; opens no bus.
 
     Raises:
-        ConfigError: If a sensor cannot be as configured, or its bundle is made for another.
+        ConfigError: If a sensor cannot be as configured, its bundle is made for another, or a library that
+            the configuration needs is missing.
         BundleError: If a bundle is not to be trusted on this machine.
     """
     for name, sensor in config.sensors.items():
         opener(name, sensor, SystemClock())
         judge(config, name, sensor)
     check_buses(config)
+    if config.uplink is not None and config.uplink.sparkplug is not None:
+        _check_protobuf()
 
 
 def check_buses(config: Config) -> None:
@@ -224,6 +230,9 @@ def forwarder(
         clock: For waits and UTC.
         watchdog: Hears from the thread.
         commands: Answers commands, if the uplink is configured to take them.
+
+    Raises:
+        ConfigError: If a library that the configuration needs is missing.
     """
     if config.uplink is None:
         return None
@@ -231,19 +240,61 @@ def forwarder(
 
     gateway = config.gateway
     client_id = config.uplink.client_id or f"judder-{gateway.site}-{gateway.name}"
-    uplink = MqttUplink(
-        replace(config.uplink, client_id=client_id),
-        gateway,
-        clock,
-        version=version(),
-        simulated=any(sensor.simulated for sensor in config.sensors.values()),
-        announcements=_announcements(config),
-        commands=commands if config.uplink.commands else None,
-        wake=store.outbox.waiting.set,
-    )
+    settings = replace(config.uplink, client_id=client_id)
+    dialect = _sparkplug(config, config.uplink.sparkplug, store, clock) or _plain(config, commands, clock)
+    uplink = MqttUplink(settings, dialect, clock, store.outbox.waiting.set)
     first_s = config.uplink.reconnect_s
     backoff = Backoff(client_id, first_s, RECONNECT_LONGEST * first_s, RECONNECT_JITTER)
     return Forwarder(store.outbox, uplink, clock, watchdog, backoff, config.uplink.inflight)
+
+
+def _plain(config: Config, commands: Commands, clock: Clock) -> Dialect:
+    assert config.uplink is not None
+    return PlainDialect(
+        config.gateway,
+        clock,
+        version=version(),
+        simulated=_simulated(config),
+        announcements=_announcements(config),
+        commands=commands if config.uplink.commands else None,
+    )
+
+
+def _sparkplug(
+    config: Config, settings: SparkplugSettings | None, store: AlertStore, clock: Clock
+) -> Dialect | None:
+    if settings is None:
+        return None
+    _check_protobuf()
+    from agent.sparkplug.births import Births
+    from agent.sparkplug.dialect import SparkplugDialect
+
+    return SparkplugDialect(
+        settings.group or config.gateway.site,
+        config.gateway.name,
+        list(config.sensors),
+        clock,
+        Births(store.database).next,
+        version=version(),
+        simulated=_simulated(config),
+    )
+
+
+def _check_protobuf() -> None:
+    """Refuse to speak Sparkplug without the library that it takes.
+
+    Raises:
+        ConfigError: With the way to install it.
+    """
+    try:
+        import agent.sparkplug.payload  # noqa: F401 - only to see whether it can be imported
+    except ImportError as error:
+        problem = f"uplink.sparkplug: {error}; install it: pip install 'judder[sparkplug]'"
+        raise ConfigError(None, [problem]) from error
+
+
+def _simulated(config: Config) -> bool:
+    return any(sensor.simulated for sensor in config.sensors.values())
 
 
 def _announcements(config: Config) -> dict[str, bytes]:

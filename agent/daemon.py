@@ -137,7 +137,7 @@ class Daemon:
             clock,
         )
         self._remote_commands = Commands("MQTT", self._handlers.table())
-        self._forwarder = self._new_forwarder()
+        self._forwarder = self._new_forwarder(config)
         outbox = self._store.outbox if config.uplink else None
         self._telemetry = Telemetry(config.telemetry, config.gateway, self._stations, outbox, clock)
         local = Commands("control socket", self._handlers.table() | {"reload": lambda _: self.reload()})
@@ -202,17 +202,18 @@ class Daemon:
             logger.error("not reloaded: %s", error, extra=fields(Entry.RELOADED))
 
     def _take_over(self, wanted: Config, changes: list[str]) -> None:
-        if "metrics" in changes:  # first, for it may be refused
+        # What may be refused comes first.
+        forwarder = self._new_forwarder(wanted) if "uplink" in changes else None
+        if "metrics" in changes:
             self._serve_metrics(wanted)
         self._config = wanted
         self._telemetry.intervals = wanted.telemetry
         for station in self._stations:
             thresholds = station.monitor.status().thresholds
             station.monitor.adjust(thresholds, wanted.sensors[station.name].alarm)
-        if "uplink" in changes and self._forwarder is not None:
+        if forwarder is not None and self._forwarder is not None:  # a reload neither adds nor removes one
             self._forwarder.stop(RELOAD_TIMEOUT_S)
-            self._forwarder = self._new_forwarder()
-            assert self._forwarder is not None  # a reload neither adds nor removes the uplink
+            self._forwarder = forwarder
             self._forwarder.start()
 
     def _announce(self, event: AlertEvent) -> None:
@@ -239,10 +240,8 @@ class Daemon:
     def _uplink_status(self) -> UplinkStatus | None:
         return self._forwarder.status if self._forwarder else None
 
-    def _new_forwarder(self) -> Forwarder | None:
-        return assembly.forwarder(
-            self._config, self._store, self._clock, self._watchdog, self._remote_commands
-        )
+    def _new_forwarder(self, config: Config) -> Forwarder | None:
+        return assembly.forwarder(config, self._store, self._clock, self._watchdog, self._remote_commands)
 
     def _stop_forwarder(self) -> None:
         if self._forwarder is not None:

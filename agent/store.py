@@ -80,6 +80,7 @@ class AlertStore:
 
     Attributes:
         path: The file.
+        database: What it stands in.
         outbox: The messages that wait.
         overrides: Thresholds that a person has set.
         regimes: How each machine was last said to run.
@@ -97,10 +98,10 @@ class AlertStore:
         self.path = path
         self.quarantined: Path | None = None
         self._history = history or HistoryLimits()
-        self._database = Database(path, read_only=read_only)
-        self.outbox = Outbox(self._database, limits or OutboxLimits())
-        self.overrides = ThresholdOverrides(self._database)
-        self.regimes = ToldRegimes(self._database)
+        self.database = Database(path, read_only=read_only)
+        self.outbox = Outbox(self.database, limits or OutboxLimits())
+        self.overrides = ThresholdOverrides(self.database)
+        self.regimes = ToldRegimes(self.database)
 
     @classmethod
     def open(
@@ -147,16 +148,16 @@ class AlertStore:
     @property
     def error(self) -> str | None:
         """Why the last change could not be written; None when changes are on the disk again."""
-        return self._database.error
+        return self.database.error
 
     @property
     def damaged(self) -> bool:
         """True once damage was found; the store has to be opened anew."""
-        return self._database.damaged
+        return self.database.damaged
 
     def close(self) -> None:
         """Let go of the file."""
-        self._database.close()
+        self.database.close()
 
     def __enter__(self) -> Self:
         return self
@@ -176,7 +177,7 @@ class AlertStore:
         Raises:
             StoreError: If it cannot be written.
         """
-        with self._database.transaction() as connection:
+        with self.database.transaction() as connection:
             _write_alert(connection, event)
             is_new = _write_event(connection, event)
             if is_new and message is not None:
@@ -201,7 +202,7 @@ class AlertStore:
         Raises:
             StoreError: If the database cannot be read.
         """
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             (count,) = connection.execute("SELECT count(*) FROM alert WHERE cleared_at IS NULL").fetchone()
         return int(count)
 
@@ -231,7 +232,7 @@ class AlertStore:
         Raises:
             StoreError: If no alert or more than one begins so, or it cannot be written.
         """
-        with self._database.transaction() as connection:
+        with self.database.transaction() as connection:
             full_id = self._full_id(connection, alert_id)
             connection.execute(
                 "UPDATE alert SET acknowledged_at = ?, acknowledged_by = ?"
@@ -252,7 +253,7 @@ class AlertStore:
         return str(rows[0][0])
 
     def _select(self, clause: str, parameter: str | int) -> list[AlertRecord]:
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             rows = connection.execute(f"{_ALERTS} {clause}", (parameter,)).fetchall()
         return [self._read_alert(row) for row in rows]
 

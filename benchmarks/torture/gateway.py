@@ -20,6 +20,7 @@ from agent.inference.scoring import Level
 from agent.messages import GatewayName, ScoreSummary, alert_message, score_message
 from agent.mqtt import MqttUplink
 from agent.outbox import OutboxLimits
+from agent.plain import PlainDialect
 from agent.store import AlertStore, HistoryLimits
 from agent.uplink import BrokerSettings
 from agent.uuid7 import uuid7
@@ -71,7 +72,8 @@ def run(settings: Settings, offset_s: Synchronized[float], raising: bool) -> Non
         username="gateway",
         password_file=settings.password_file,
     )
-    uplink = MqttUplink(broker, GatewayName("plant", "gateway"), clock, version="0", simulated=True)
+    dialect = PlainDialect(GatewayName("plant", "gateway"), clock, version="0", simulated=True)
+    uplink = MqttUplink(broker, dialect, clock)
     watchdog = Watchdog(lambda state: None, clock)
     Forwarder(store.outbox, uplink, clock, watchdog, Backoff(str(os.getpid()), 0.01, 0.05)).start()
     if raising:

@@ -42,6 +42,7 @@ from agent.messages import (
     score_message,
 )
 from agent.mqtt import MqttUplink
+from agent.plain import PlainDialect
 from agent.store import AlertStore
 from agent.uplink import BrokerSettings, TlsSettings
 from agent.uuid7 import uuid7
@@ -76,7 +77,8 @@ def settings(port: int) -> BrokerSettings:
 
 
 def uplink_to(broker: BrokerSettings, *, simulated: bool = False) -> MqttUplink:
-    return MqttUplink(broker, GATEWAY, SystemClock(), version="0.1.0", simulated=simulated)
+    clock = SystemClock()
+    return MqttUplink(broker, PlainDialect(GATEWAY, clock, version="0.1.0", simulated=simulated), clock)
 
 
 def is_connected(uplink: MqttUplink) -> bool:
@@ -722,15 +724,10 @@ def commanded(broker: Broker, store: AlertStore) -> Iterator[Forwarder]:
     """Run a forwarder that takes commands."""
     clock = SystemClock()
     handlers: dict[str, Handler] = {"status": lambda arguments: {"version": "0.1.0"}, "acknowledge": fail}
-    uplink = MqttUplink(
-        settings(broker.port),
-        GATEWAY,
-        clock,
-        version="0.1.0",
-        simulated=False,
-        commands=Commands("MQTT", handlers),
-        wake=store.outbox.waiting.set,
+    dialect = PlainDialect(
+        GATEWAY, clock, version="0.1.0", simulated=False, commands=Commands("MQTT", handlers)
     )
+    uplink = MqttUplink(settings(broker.port), dialect, clock, store.outbox.waiting.set)
     forwarder = Forwarder(
         store.outbox, uplink, clock, Watchdog(sd_notify, clock), Backoff("gateway", 0.05, 0.2)
     )
@@ -788,14 +785,9 @@ def test_without_commands_nobody_listens(broker: Broker, store: AlertStore) -> N
 
 
 def test_home_assistant_finds_the_sensors(broker: Broker) -> None:
-    uplink = MqttUplink(
-        settings(broker.port),
-        GATEWAY,
-        SystemClock(),
-        version="0.1.0",
-        simulated=False,
-        announcements=discovery(GATEWAY, "motor", version="0.1.0"),
-    )
+    told = discovery(GATEWAY, "motor", version="0.1.0")
+    dialect = PlainDialect(GATEWAY, SystemClock(), version="0.1.0", simulated=False, announcements=told)
+    uplink = MqttUplink(settings(broker.port), dialect, SystemClock())
     uplink.connect(TIMEOUT_S)
     found: dict[str, dict[str, Any]] = {}
     newcomer = Client(CallbackAPIVersion.VERSION2, client_id="home-assistant")
