@@ -17,6 +17,7 @@ from agent.bus_sampler import BusSampler
 from agent.commands import Commands
 from agent.config import Config
 from agent.control import ControlServer
+from agent.database import DISK_ERRORS
 from agent.errors import AgentError, ConfigError, StoreError
 from agent.evidence import Evidence
 from agent.forwarder import Forwarder
@@ -275,4 +276,8 @@ def _make_folders(config: Config) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
+            if error.errno in DISK_ERRORS:  # heals, other than a wrong path: systemd tries again
+                raise StoreError(
+                    folder, f"cannot be made: {error.strerror}; free space on the disk"
+                ) from error
             raise ConfigError(None, [f"{key} = {folder}: cannot be made: {error.strerror}"]) from error

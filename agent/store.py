@@ -74,6 +74,7 @@ class AlertStore:
         limits: How much may wait to be sent.
         history: How much of the past is kept.
         read_only: See ``read_only``.
+        patient: See ``open``.
 
     Raises:
         StoreError: If the file cannot be opened, is damaged, or was written by a newer judder.
@@ -94,11 +95,12 @@ class AlertStore:
         history: HistoryLimits | None = None,
         *,
         read_only: bool = False,
+        patient: bool = False,
     ) -> None:
         self.path = path
         self.quarantined: Path | None = None
         self._history = history or HistoryLimits()
-        self.database = Database(path, read_only=read_only)
+        self.database = Database(path, read_only=read_only, patient=patient)
         self.outbox = Outbox(self.database, limits or OutboxLimits())
         self.overrides = ThresholdOverrides(self.database)
         self.regimes = ToldRegimes(self.database)
@@ -111,7 +113,10 @@ class AlertStore:
         limits: OutboxLimits | None = None,
         history: HistoryLimits | None = None,
     ) -> Self:
-        """Open the store of a daemon, which must start: a damaged file is set aside, and nothing is deleted.
+        """Open the store of a daemon, which must start, and score.
+
+        A damaged file is set aside, and nothing is deleted. On a disk that is full or does not work, what can
+        be read is read, and changes are refused until the disk takes them (see ``error``).
 
         Args:
             path: The file; made if it is absent.
@@ -132,7 +137,7 @@ class AlertStore:
                 aside.name,
                 extra=fields(Entry.STORE_FAILS),
             )
-        store = cls(path, limits, history)
+        store = cls(path, limits, history, patient=True)
         store.quarantined = aside
         return store
 

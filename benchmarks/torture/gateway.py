@@ -64,7 +64,8 @@ def run(settings: Settings, offset_s: Synchronized[float], raising: bool) -> Non
     """
     logging.disable()
     clock = SteppedClock(offset_s)
-    store = _opened(settings.database, clock)
+    limits, history = OutboxLimits(messages=3000), HistoryLimits(cleared_alerts=50)
+    store = AlertStore.open(settings.database, clock.utc(), limits, history)
     broker = BrokerSettings(
         "127.0.0.1",
         client_id="gateway",
@@ -79,17 +80,6 @@ def run(settings: Settings, offset_s: Synchronized[float], raising: bool) -> Non
     if raising:
         _raise_alerts(store, clock, settings.raised)
     Event().wait()
-
-
-def _opened(database: Path, clock: SteppedClock) -> AlertStore:
-    """Open the store as soon as the disk allows it: systemd would start us again and again."""
-    while True:
-        try:
-            return AlertStore.open(
-                database, clock.utc(), OutboxLimits(messages=3000), HistoryLimits(cleared_alerts=50)
-            )
-        except StoreError:
-            time.sleep(0.01)
 
 
 def _raise_alerts(store: AlertStore, clock: SteppedClock, raised: Path) -> None:
