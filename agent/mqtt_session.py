@@ -14,9 +14,10 @@ from paho.mqtt.client import Client, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
-from agent.broker_access import explained, in_words, password, tls_context
+from agent.broker_access import explained, in_words, password, why_not_in
 from agent.dialect import Packet
 from agent.errors import UplinkError
+from agent.tls import tls_context
 from agent.uplink import BrokerSettings
 
 QOS = 1
@@ -210,7 +211,7 @@ class Session:
         if self._connack.is_failure:
             refused = self._connack.getName() == "Unsupported protocol version" and version_5
             kind = VersionRefusedError if refused else UplinkError
-            raise self._error(f"the broker refuses the connection: {in_words(self._connack)}", kind)
+            raise self._error(f"the broker refuses the connection: {why_not_in(self._connack)}", kind)
 
     def _wait_for(self, answered: Callable[[], bool], timeout_s: float) -> None:
         with self._changed:
