@@ -48,7 +48,8 @@ lock: $(VENV)/.ready
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 		--no-header pyproject.toml --output-file requirements/gateway.lock
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
-		--no-header --extra trainer --extra benchmark --extra dev pyproject.toml --output-file requirements/dev.lock
+		--no-header --extra trainer --extra benchmark --extra sparkplug --extra dev pyproject.toml \
+		--output-file requirements/dev.lock
 
 clean:
 	rm -rf $(VENV) $(GATEWAY) .demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -12,13 +12,16 @@ from agent.alert import AlertEvent, Subject
 from agent.backoff import Backoff
 from agent.bus_sampler import BusSampler
 from agent.commands import Commands
-from agent.config import Config, Sensor
+from agent.config import Config, Regimes, Sensor
+from agent.dialect import Dialect
 from agent.ensemble import Judge, joined
 from agent.errors import ConfigError
 from agent.evidence import Evidence
 from agent.forwarder import Forwarder
 from agent.inference.detector import Detector, open_detector
 from agent.monitor import Monitor
+from agent.plain import PlainDialect
+from agent.regime import SEARCH_BINS, Band, RegimeJudge, SpeedRegime, ToldRegime
 from agent.ring_buffer import RingBuffer, WindowReader
 from agent.sampler import BACKOFF_FIRST_S, BACKOFF_LONGEST_S, Sampler
 from agent.sensor_watch import SensorWatch
@@ -26,6 +29,7 @@ from agent.sensors import Opener, sensor_opener
 from agent.station import Station
 from agent.status import version
 from agent.store import AlertRecord, AlertStore
+from agent.uplink import SparkplugSettings
 from agent.watchdog import Watchdog
 from firmware_bridge.clock import Clock, SystemClock
 from firmware_bridge.errors import BridgeError
@@ -60,13 +64,16 @@ def check(config: Config) -> None:
     """Refuse a configuration whose sensors and bundles cannot work together; opens no bus.
 
     Raises:
-        ConfigError: If a sensor cannot be as configured, or its bundle is made for another.
+        ConfigError: If a sensor cannot be as configured, its bundle is made for another, or a library that
+            the configuration needs is missing.
         BundleError: If a bundle is not to be trusted on this machine.
     """
     for name, sensor in config.sensors.items():
         opener(name, sensor, SystemClock())
         judge(config, name, sensor)
     check_buses(config)
+    if config.uplink is not None and config.uplink.sparkplug is not None:
+        _check_protobuf()
 
 
 def check_buses(config: Config) -> None:
@@ -84,7 +91,7 @@ def check_buses(config: Config) -> None:
 
 
 def judge(config: Config, name: str, sensor: Sensor) -> Judge:
-    """Return what judges a sensor's windows: the detector of its bundle, or an ensemble.
+    """Return what judges a sensor's windows: the detector of its bundle, an ensemble, or models by regime.
 
     Raises:
         ConfigError: If a bundle is made for another rate, other axes or other windows.
@@ -93,12 +100,30 @@ def judge(config: Config, name: str, sensor: Sensor) -> Judge:
     detectors = [open_detector(bundle, config.trusted_keys)[0] for bundle in sensor.bundles]
     for path, detector in zip(sensor.bundles, detectors, strict=True):
         _check_rate(name, sensor, path.name, detector)
-    if sensor.ensemble is None:
-        return detectors[0]
     try:
-        return joined(detectors, sensor.ensemble.combine)
+        if sensor.regimes is not None:
+            return _by_regime(sensor.regimes, sensor.rate_hz, detectors)
+        return joined(detectors, sensor.ensemble.combine) if sensor.ensemble else detectors[0]
     except ValueError as error:
-        raise ConfigError(None, [f"sensors.{name}.ensemble: {error}"]) from error
+        table = "regimes" if sensor.regimes else "ensemble"
+        raise ConfigError(None, [f"sensors.{name}.{table}: {error}"]) from error
+
+
+def _by_regime(regimes: Regimes, rate_hz: float, detectors: Sequence[Detector]) -> RegimeJudge:
+    """Return models by regime; refuse bands of speed that a window does not tell apart."""
+    members = dict(zip(regimes.models, detectors, strict=True))
+    if regimes.search_hz is None:
+        return RegimeJudge(members, ToldRegime(None))
+    bands = {name: Band(*model.speed_hz) for name, model in regimes.models.items() if model.speed_hz}
+    resolution_hz = rate_hz / detectors[0].manifest.window.length
+    search = Band(*regimes.search_hz)
+    if search.high_hz - search.low_hz < SEARCH_BINS * resolution_hz:
+        raise ValueError(f"search_hz must be {SEARCH_BINS * resolution_hz:.3g} Hz wide for these windows")
+    for name, band in bands.items():
+        if band.high_hz - band.low_hz < resolution_hz:
+            told = f"is narrower than what a window tells apart ({resolution_hz:.3g} Hz)"
+            raise ValueError(f"models.{name}.speed_hz {told}")
+    return RegimeJudge(members, SpeedRegime(rate_hz, search, bands))
 
 
 def _check_rate(name: str, sensor: Sensor, bundle: str, detector: Detector) -> None:
@@ -150,6 +175,10 @@ def _station(name: str, sensor: Sensor, opener: Opener, judge: Judge, shared: Su
     sampler = Sampler(name, opener, ring, clock, Backoff(name, BACKOFF_FIRST_S, BACKOFF_LONGEST_S))
     shared.evidence.watch(name, ring, sampler.status)
     reason = sensor_alert.last_event.reason if sensor_alert else None
+    regimes = judge if isinstance(judge, RegimeJudge) else None
+    if regimes is not None and regimes.told is not None:
+        told = store.regimes.of(name)
+        regimes.told.name = told if told in regimes.regimes else None
     monitor = Monitor(
         name,
         WindowReader(ring, manifest.window, _columns(name, manifest.axes)),
@@ -160,10 +189,13 @@ def _station(name: str, sensor: Sensor, opener: Opener, judge: Judge, shared: Su
         watchdog=shared.watchdog,
         announce=shared.announce,
         simulated=sensor.simulated,
+        regimes=regimes,
         alert_id=open_alert.alert_id if open_alert else None,
         sensor_alert_id=sensor_alert.alert_id if sensor_alert else None,
     )
-    return Station(name, manifest.title, manifest.thresholds, sensor.simulated, sampler, ring, monitor)
+    return Station(
+        name, manifest.title, manifest.thresholds, sensor.simulated, sampler, ring, monitor, regimes
+    )
 
 
 def _last_step(open_alert: AlertRecord) -> Transition:
@@ -203,6 +235,9 @@ def forwarder(
         clock: For waits and UTC.
         watchdog: Hears from the thread.
         commands: Answers commands, if the uplink is configured to take them.
+
+    Raises:
+        ConfigError: If a library that the configuration needs is missing.
     """
     if config.uplink is None:
         return None
@@ -210,19 +245,61 @@ def forwarder(
 
     gateway = config.gateway
     client_id = config.uplink.client_id or f"judder-{gateway.site}-{gateway.name}"
-    uplink = MqttUplink(
-        replace(config.uplink, client_id=client_id),
-        gateway,
-        clock,
-        version=version(),
-        simulated=any(sensor.simulated for sensor in config.sensors.values()),
-        announcements=_announcements(config),
-        commands=commands if config.uplink.commands else None,
-        wake=store.outbox.waiting.set,
-    )
+    settings = replace(config.uplink, client_id=client_id)
+    dialect = _sparkplug(config, config.uplink.sparkplug, store, clock) or _plain(config, commands, clock)
+    uplink = MqttUplink(settings, dialect, clock, store.outbox.waiting.set)
     first_s = config.uplink.reconnect_s
     backoff = Backoff(client_id, first_s, RECONNECT_LONGEST * first_s, RECONNECT_JITTER)
     return Forwarder(store.outbox, uplink, clock, watchdog, backoff, config.uplink.inflight)
+
+
+def _plain(config: Config, commands: Commands, clock: Clock) -> Dialect:
+    assert config.uplink is not None
+    return PlainDialect(
+        config.gateway,
+        clock,
+        version=version(),
+        simulated=_simulated(config),
+        announcements=_announcements(config),
+        commands=commands if config.uplink.commands else None,
+    )
+
+
+def _sparkplug(
+    config: Config, settings: SparkplugSettings | None, store: AlertStore, clock: Clock
+) -> Dialect | None:
+    if settings is None:
+        return None
+    _check_protobuf()
+    from agent.sparkplug.births import Births
+    from agent.sparkplug.dialect import SparkplugDialect
+
+    return SparkplugDialect(
+        settings.group or config.gateway.site,
+        config.gateway.name,
+        list(config.sensors),
+        clock,
+        Births(store.database).next,
+        version=version(),
+        simulated=_simulated(config),
+    )
+
+
+def _check_protobuf() -> None:
+    """Refuse to speak Sparkplug without the library that it takes.
+
+    Raises:
+        ConfigError: With the way to install it.
+    """
+    try:
+        import agent.sparkplug.payload  # noqa: F401 - only to see whether it can be imported
+    except ImportError as error:
+        problem = f"uplink.sparkplug: {error}; install it: pip install 'judder[sparkplug]'"
+        raise ConfigError(None, [problem]) from error
+
+
+def _simulated(config: Config) -> bool:
+    return any(sensor.simulated for sensor in config.sensors.values())
 
 
 def _announcements(config: Config) -> dict[str, bytes]:

@@ -11,7 +11,8 @@ from pathlib import Path
 from paho.mqtt.reasoncodes import ReasonCode
 
 from agent.errors import UplinkError
-from agent.uplink import BrokerSettings, TlsSettings
+from agent.tls import refusal_in_words
+from agent.uplink import BrokerSettings
 
 # What to do about a refusal, by the name of its reason code (MQTT 5.0, section 2.4).
 NEXT_STEPS = {
@@ -24,17 +25,6 @@ NEXT_STEPS = {
     "Quota exceeded": "let the broker take more from this gateway",
     "Packet too large": "let the broker take packets of 16 kB",
 }
-
-
-class _TlsSocket(ssl.SSLSocket):
-    """A socket that is closed when the handshake fails; paho would forget it open."""
-
-    def do_handshake(self, block: bool = False) -> None:
-        try:
-            super().do_handshake(block)
-        except BaseException:
-            self.close()
-            raise
 
 
 def password(settings: BrokerSettings, environ: Mapping[str, str] = os.environ) -> str | None:
@@ -70,59 +60,17 @@ def _first_line(path: Path, what: str, where: str) -> str | None:
     return text.partition("\n")[0].rstrip("\r") or None
 
 
-def tls_context(tls: TlsSettings) -> ssl.SSLContext:
-    """Return a context for TLS 1.2 or later that checks the broker's certificate and its name.
-
-    Raises:
-        UplinkError: If a file cannot be used; says which one.
-    """
-    if tls.ca_file is not None:
-        _check_readable(tls.ca_file, "ca_file")
-    try:
-        context = ssl.create_default_context(cafile=tls.ca_file)
-    except (OSError, ValueError) as error:
-        raise UplinkError(f"TLS file {tls.ca_file}: {_told(error)}; check ca_file in [uplink.tls]") from error
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.sslsocket_class = _TlsSocket
-    if tls.cert_file is not None:
-        _load_certificate(context, tls.cert_file, tls.key_file)
-    return context
-
-
-def _load_certificate(context: ssl.SSLContext, cert_file: Path, key_file: Path | None) -> None:
-    _check_readable(cert_file, "cert_file")
-    if key_file is not None:
-        _check_readable(key_file, "key_file")
-    try:
-        # An empty password, so that an encrypted key is an error and not a question on the terminal.
-        context.load_cert_chain(cert_file, key_file, password="")
-    except (OSError, ValueError) as error:
-        raise UplinkError(
-            f"TLS files {cert_file}, {key_file or cert_file}: {_told(error)}; they must be PEM, the key "
-            "without a password and that of the certificate; check cert_file and key_file in [uplink.tls]"
-        ) from error
-
-
-def _check_readable(path: Path, key: str) -> None:
-    try:
-        path.open("rb").close()
-    except OSError as error:
-        raise UplinkError(
-            f"TLS file {path}: {error.strerror}; check {key} in [uplink.tls], and that the daemon's user may "
-            "read it"
-        ) from error
-
-
-def _told(error: OSError | ValueError) -> str:
-    if isinstance(error, ssl.SSLError):
-        return (error.reason or "not understood").lower().replace("_", " ")
-    return str(error)
-
-
 def in_words(reason: ReasonCode) -> str:
     """Return a reason code of the broker, with the next step."""
     name = reason.getName()
     return f"{name.lower()}; {NEXT_STEPS.get(name, 'see the log of the broker')}"
+
+
+def why_not_in(reason: ReasonCode) -> str:
+    """Return why the broker does not let the gateway in, with the next step."""
+    if reason.getName() == "Not authorized":  # many brokers say so of a wrong password, too
+        return f"not authorized; {NEXT_STEPS['Bad user name or password']}, and whom the broker lets in"
+    return in_words(reason)
 
 
 def explained(error: OSError | ValueError, timeout_s: float) -> str:
@@ -135,6 +83,8 @@ def explained(error: OSError | ValueError, timeout_s: float) -> str:
                 f"its certificate is not trusted ({error.verify_message}); "
                 "check ca_file in [uplink.tls], and that host is the name in the certificate"
             )
+        case ssl.SSLError() if told := refusal_in_words(error):
+            return told
         case ssl.SSLError():
             return f"no TLS ({error.reason}); check that the port is the broker's port for TLS"
         case socket.gaierror():

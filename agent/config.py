@@ -6,8 +6,9 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from agent.alarm import AlarmPolicy
 from agent.decode import DecodeError, Pattern, Range, decode
@@ -26,6 +27,7 @@ IIO = "iio:"
 """A bus whose name begins so is a device that the kernel drives; its chip is ``iio``."""
 
 Address = Annotated[int, Range(0x08, 0x77, "(7-bit I2C address)")]
+Frequency = Annotated[float, Range(0.01, 1e5, "Hz")]
 Interval = Annotated[float, Range(0.1, 86400.0, "s")]
 
 
@@ -53,15 +55,59 @@ class Ensemble:
 
 
 @dataclass(frozen=True)
+class RegimeModel:
+    """The model of one regime."""
+
+    bundle: Path
+    speed_hz: tuple[Frequency, ...] | None = None
+    """Lowest and highest running speed, both in the regime; for ``by = "speed"``."""
+
+
+@dataclass(frozen=True)
+class Regimes:
+    """Models that judge a sensor's windows in place of its ``bundle``, each in its own (see ``regime``)."""
+
+    by: Literal["command", "speed"]
+    """Who says which regime it is: a command, or the line of the running speed in the signal."""
+    models: Mapping[TopicLevel, RegimeModel]
+    search_hz: tuple[Frequency, ...] | None = None
+    """Where the line of the running speed can be at all; it must be the strongest there."""
+
+    def __post_init__(self) -> None:
+        if not self.models:
+            raise ValueError("models: at least one table is needed")
+        for name, model in self.models.items():
+            if (model.speed_hz is not None) != (self.by == "speed"):
+                needs = "needs" if self.by == "speed" else "must not have"
+                raise ValueError(f'models.{name}: {needs} speed_hz, with by = "{self.by}"')
+        if (self.search_hz is not None) != (self.by == "speed"):
+            raise ValueError('search_hz and by = "speed" go together')
+        if self.search_hz is not None:
+            self._check_bands(self.search_hz)
+
+    def _check_bands(self, search: tuple[float, ...]) -> None:
+        bands = {f"models.{name}.speed_hz": model.speed_hz or () for name, model in self.models.items()}
+        for place, band in {"search_hz": search, **bands}.items():
+            if len(band) != 2 or band[0] >= band[1]:
+                raise ValueError(f"{place}: expected [low, high] in Hz")
+            if not search[0] <= band[0] <= band[1] <= search[1]:
+                raise ValueError(f"{place}: reaches beyond search_hz")
+        ordered = sorted(bands.items(), key=lambda item: item[1])
+        for (below, lower), (above, upper) in pairwise(ordered):
+            if upper[0] <= lower[1]:
+                raise ValueError(f"{below} and {above} overlap")
+
+
+@dataclass(frozen=True)
 class Sensor:
     """One accelerometer and the model that judges it."""
 
     bus: str
     """``/dev/i2c-N``, ``iio:NAME`` or ``iio:N`` if the kernel drives the chip, ``sim:NAME`` if simulated."""
-    bundle: Path
-    """Model bundle; a relative path starts at the configuration file's folder."""
     rate_hz: Annotated[float, Range(0.1, 1e5, "Hz")]
     """Output data rate; the bundle must have been trained at the same."""
+    bundle: Path | None = None
+    """Model bundle; a relative path starts at the configuration file's folder."""
     chip: str = "adxl345"
     address: Address | None = None
     """7-bit address; the chip's usual one if absent."""
@@ -73,10 +119,16 @@ class Sensor:
     """What a simulated sensor feels: ``kind`` and its parameters (see ``firmware_bridge.signals``)."""
     ensemble: Ensemble | None = None
     """Further models that judge the same windows."""
+    regimes: Regimes | None = None
+    """Models by regime, in place of ``bundle``."""
     faults: FaultPlan | None = None
     """What goes wrong with a simulated sensor: ``plan``, a list, and ``seed`` (see ``docs/faults.md``)."""
 
     def __post_init__(self) -> None:
+        if (self.bundle is None) != (self.regimes is not None):
+            raise ValueError("give either 'bundle', or a table 'regimes' with a bundle for each regime")
+        if self.ensemble is not None and self.regimes is not None:
+            raise ValueError("'ensemble' goes with 'bundle', not with 'regimes'")
         if self.simulated and self.signal is None:
             raise ValueError("a simulated bus needs a table 'signal' that says what the sensor feels")
         for key in ("signal", "faults"):
@@ -94,7 +146,10 @@ class Sensor:
 
     @property
     def bundles(self) -> tuple[Path, ...]:
-        """The bundle, and those of the ensemble."""
+        """The bundle and those of the ensemble, or those of the regimes."""
+        if self.regimes is not None:
+            return tuple(model.bundle for model in self.regimes.models.values())
+        assert self.bundle is not None
         return (self.bundle, *(self.ensemble.bundles if self.ensemble else ()))
 
 
@@ -201,7 +256,16 @@ def _sensor_with_absolute_paths(sensor: Sensor, folder: Path) -> Sensor:
     ensemble = sensor.ensemble
     if ensemble is not None:
         ensemble = replace(ensemble, bundles=tuple(folder / bundle for bundle in ensemble.bundles))
-    return replace(sensor, bundle=folder / sensor.bundle, ensemble=ensemble)
+    bundle = None if sensor.bundle is None else folder / sensor.bundle
+    return replace(sensor, bundle=bundle, ensemble=ensemble, regimes=_regimes(sensor.regimes, folder))
+
+
+def _regimes(regimes: Regimes | None, folder: Path) -> Regimes | None:
+    """Return the regimes with absolute paths."""
+    if regimes is None:
+        return None
+    models = {name: replace(model, bundle=folder / model.bundle) for name, model in regimes.models.items()}
+    return replace(regimes, models=models)
 
 
 def _broker_with_absolute_paths(broker: BrokerSettings, folder: Path) -> BrokerSettings:

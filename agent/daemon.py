@@ -17,6 +17,7 @@ from agent.bus_sampler import BusSampler
 from agent.commands import Commands
 from agent.config import Config
 from agent.control import ControlServer
+from agent.database import DISK_ERRORS
 from agent.errors import AgentError, ConfigError, StoreError
 from agent.evidence import Evidence
 from agent.forwarder import Forwarder
@@ -137,7 +138,7 @@ class Daemon:
             clock,
         )
         self._remote_commands = Commands("MQTT", self._handlers.table())
-        self._forwarder = self._new_forwarder()
+        self._forwarder = self._new_forwarder(config)
         outbox = self._store.outbox if config.uplink else None
         self._telemetry = Telemetry(config.telemetry, config.gateway, self._stations, outbox, clock)
         local = Commands("control socket", self._handlers.table() | {"reload": lambda _: self.reload()})
@@ -202,17 +203,18 @@ class Daemon:
             logger.error("not reloaded: %s", error, extra=fields(Entry.RELOADED))
 
     def _take_over(self, wanted: Config, changes: list[str]) -> None:
-        if "metrics" in changes:  # first, for it may be refused
+        # What may be refused comes first.
+        forwarder = self._new_forwarder(wanted) if "uplink" in changes else None
+        if "metrics" in changes:
             self._serve_metrics(wanted)
         self._config = wanted
         self._telemetry.intervals = wanted.telemetry
         for station in self._stations:
             thresholds = station.monitor.status().thresholds
             station.monitor.adjust(thresholds, wanted.sensors[station.name].alarm)
-        if "uplink" in changes and self._forwarder is not None:
+        if forwarder is not None and self._forwarder is not None:  # a reload neither adds nor removes one
             self._forwarder.stop(RELOAD_TIMEOUT_S)
-            self._forwarder = self._new_forwarder()
-            assert self._forwarder is not None  # a reload neither adds nor removes the uplink
+            self._forwarder = forwarder
             self._forwarder.start()
 
     def _announce(self, event: AlertEvent) -> None:
@@ -239,10 +241,8 @@ class Daemon:
     def _uplink_status(self) -> UplinkStatus | None:
         return self._forwarder.status if self._forwarder else None
 
-    def _new_forwarder(self) -> Forwarder | None:
-        return assembly.forwarder(
-            self._config, self._store, self._clock, self._watchdog, self._remote_commands
-        )
+    def _new_forwarder(self, config: Config) -> Forwarder | None:
+        return assembly.forwarder(config, self._store, self._clock, self._watchdog, self._remote_commands)
 
     def _stop_forwarder(self) -> None:
         if self._forwarder is not None:
@@ -283,4 +283,8 @@ def _make_folders(config: Config) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
+            if error.errno in DISK_ERRORS:  # heals, other than a wrong path: systemd tries again
+                raise StoreError(
+                    folder, f"cannot be made: {error.strerror}; free space on the disk"
+                ) from error
             raise ConfigError(None, [f"{key} = {folder}: cannot be made: {error.strerror}"]) from error

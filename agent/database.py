@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
@@ -18,6 +20,8 @@ from agent.journal import Entry, fields
 logger = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_S = 5.0
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+"""What a disk says that is full, worn out or failing; it may heal."""
 
 # One script a version; `user_version` holds how many have run. Times are ISO 8601 texts in UTC.
 MIGRATIONS = (
@@ -100,6 +104,15 @@ MIGRATIONS = (
         set_by TEXT NOT NULL
     );
     """,
+    """
+    CREATE TABLE regime (
+        sensor TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        set_at TEXT NOT NULL,
+        set_by TEXT NOT NULL
+    );
+    CREATE TABLE birth (sequence INTEGER NOT NULL);   -- bdSeq of Sparkplug, that of the last connection
+    """,
 )
 
 
@@ -112,6 +125,8 @@ class Database:
     Args:
         path: The file; made, with the schema, if it is absent.
         read_only: Open an existing file for reading, beside a running daemon or without one.
+        patient: If the disk is full or does not work, read what can be read, and open the file as it should
+            be at the first change that the disk takes; ``error`` tells until then.
 
     Raises:
         StoreError: If the file is absent (read-only), damaged, of a newer schema, or cannot be opened.
@@ -122,20 +137,31 @@ class Database:
         damaged: True once SQLite has found damage; only opening the store anew heals it.
     """
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False, patient: bool = False) -> None:
         self.path = path
         self.error: str | None = None
         self.damaged = False
         self._lock = RLock()
         self._closed = False
-        with self._converted():
-            self._connection = _connect_read_only(path) if read_only else _connect(path)
+        self._standing_in = False
         try:
-            with self._converted():
-                self._prepare(read_only)
-        except BaseException:
-            self.close()
-            raise
+            self._connection = self._opened(read_only)
+        except StoreError as error:
+            if not (patient and _is_disk(error.__cause__, path.parent)):
+                raise
+            self._connection = _stand_in(path)
+            self._standing_in = True
+            self._failed(error)
+
+    def _opened(self, read_only: bool) -> sqlite3.Connection:
+        with self._converted():
+            connection = _connect_read_only(self.path) if read_only else _connect(self.path)
+            try:
+                self._prepare(connection, read_only)
+            except BaseException:
+                connection.close()
+                raise
+        return connection
 
     def close(self) -> None:
         """Let go of the file."""
@@ -192,6 +218,7 @@ class Database:
 
     @contextmanager
     def _changing(self, durable: bool) -> Iterator[sqlite3.Connection]:
+        self._open_at_last()
         with self.reading() as connection:
             connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             connection.execute("BEGIN IMMEDIATE")
@@ -203,8 +230,21 @@ class Database:
                     connection.execute("ROLLBACK")
                 raise
 
-    def _prepare(self, read_only: bool) -> None:
-        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+    def _open_at_last(self) -> None:
+        """Put the file in the place of what stands in for it, if the disk takes it by now."""
+        with self._lock:
+            if not self._standing_in or self._closed:
+                return
+            self._connection.close()
+            try:
+                self._connection = self._opened(read_only=False)
+            except StoreError:
+                self._connection = _stand_in(self.path)
+                raise
+            self._standing_in = False
+
+    def _prepare(self, connection: sqlite3.Connection, read_only: bool) -> None:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version > len(MIGRATIONS):
             raise StoreError(
                 self.path,
@@ -221,12 +261,9 @@ class Database:
                     "start judder once, it brings the file up to date",
                 )
             return
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA foreign_keys = ON")
-        for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
-            self._connection.executescript(
-                f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT"
-            )
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        _migrate(connection, version)
 
     @contextmanager
     def _converted(self) -> Iterator[None]:
@@ -238,21 +275,19 @@ class Database:
 
 
 def check(path: Path) -> str | None:
-    """Return what is wrong with the bytes of a database file, or None if it is sound or absent.
-
-    Raises:
-        StoreError: If the file cannot be opened for another reason.
-    """
+    """Return what is wrong with the bytes of a database file; None if it is sound, absent or unreadable."""
     if not path.exists():
         return None
-    try:
-        with closing(_connect(path)) as connection:
-            result = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
-    except sqlite3.Error as error:
-        if _is_damage(error):
-            return str(error)
-        raise StoreError(path, f"{error}; {_next_step(error)}") from error
-    return None if result == "ok" else result
+    for connect in (_connect, _connect_alone):  # the second on a full disk
+        try:
+            with closing(connect(path)) as connection:
+                result = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+        except sqlite3.Error as error:
+            if _is_damage(error):
+                return str(error)
+        else:
+            return None if result == "ok" else result
+    return None
 
 
 def quarantine(path: Path, at: datetime) -> Path:
@@ -276,6 +311,33 @@ def _connect(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
 
 
+def _connect_alone(path: Path) -> sqlite3.Connection:
+    """Open an existing file for this process alone: that takes no shared memory, so no room on the disk."""
+    name = f"file:{quote(str(path.absolute()))}?mode=rw"
+    connection = sqlite3.connect(name, uri=True, timeout=0, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    return connection
+
+
+def _stand_in(path: Path) -> sqlite3.Connection:
+    """Return what can be read while the disk is full: the file if it is ours to read, else an empty store."""
+    connection = _connect_alone(path)
+    try:
+        if connection.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS):
+            return connection
+    except sqlite3.Error as error:
+        logger.debug("%s cannot be read meanwhile: %s", path, error)
+    connection.close()
+    empty = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    _migrate(empty, 0)
+    return empty
+
+
+def _migrate(connection: sqlite3.Connection, version: int) -> None:
+    for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
+        connection.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT")
+
+
 def _connect_read_only(path: Path) -> sqlite3.Connection:
     if not path.exists():
         raise StoreError(path, "no alert store yet; start judder, or check state_dir in the configuration")
@@ -293,6 +355,26 @@ def _is_damage(error: sqlite3.Error) -> bool:
     return code is not None and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
+def _is_disk(error: BaseException | None, folder: Path) -> bool:
+    """Return whether an error is the disk's and may pass: full, read-only, or failing."""
+    match getattr(error, "sqlite_errorcode", 0) & 0xFF:
+        case sqlite3.SQLITE_FULL | sqlite3.SQLITE_IOERR:
+            return True
+        case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_READONLY:  # or somebody's mistake
+            return disk_refuses(folder)
+    return False
+
+
+def disk_refuses(folder: Path) -> bool:
+    """Return whether a file cannot be written in a folder for the disk's sake."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(4096))
+    except OSError as error:
+        return error.errno in DISK_ERRORS
+    return False
+
+
 def _next_step(error: sqlite3.Error) -> str:
     if _is_damage(error):
         return "restart judder: it sets the damaged file aside and starts a new one"
@@ -302,6 +384,6 @@ def _next_step(error: sqlite3.Error) -> str:
         sqlite3.SQLITE_BUSY: "another process holds the file; close it",
         sqlite3.SQLITE_CANTOPEN: "check that the folder exists and that you may use it",
         sqlite3.SQLITE_READONLY: "check who may write the file and its folder",
-        sqlite3.SQLITE_IOERR: "check the disk (dmesg)",
+        sqlite3.SQLITE_IOERR: "free space on the disk; if there is some, check the disk (dmesg)",
     }
     return steps.get(code, "see the log of judder")

@@ -60,16 +60,24 @@ def joined(members: Sequence[Detector], combine: Combination) -> Judge:
     Raises:
         ValueError: If they do not take the same windows.
     """
-    first = members[0].manifest
-    for member in members[1:]:
-        other = member.manifest
+    check_alike([member.manifest for member in members])
+    return Ensemble(members, combine)
+
+
+def check_alike(manifests: Sequence[Manifest]) -> None:
+    """Refuse models that do not take the same windows.
+
+    Raises:
+        ValueError: With the first that differs.
+    """
+    first = manifests[0]
+    for other in manifests[1:]:
         if (other.window, other.axes, other.unit) != (first.window, first.axes, first.unit):
             raise ValueError(
                 f"{other.title} takes windows of {other.window.length} (hop {other.window.hop}) of "
                 f"{', '.join(other.axes)}, {first.title} of {first.window.length} "
                 f"(hop {first.window.hop}) of {', '.join(first.axes)}"
             )
-    return Ensemble(members, combine)
 
 
 class Ensemble:
@@ -83,7 +91,7 @@ class Ensemble:
             manifests[0],
             name=" + ".join(manifest.title for manifest in manifests),
             version=str(combine),
-            thresholds=_highest([manifest.thresholds for manifest in manifests]),
+            thresholds=highest([manifest.thresholds for manifest in manifests]),
         )
 
     def judge(self, windows: FloatArray) -> list[Verdict]:
@@ -123,7 +131,8 @@ def _tail_probability(score: float) -> float:
     return 0.5 * math.erfc(score / math.sqrt(2))
 
 
-def _highest(thresholds: Sequence[Thresholds]) -> Thresholds:
+def highest(thresholds: Sequence[Thresholds]) -> Thresholds:
+    """Return the highest threshold of each level."""
     return Thresholds(
         max((t.warning for t in thresholds), key=lambda threshold: threshold.score),
         max((t.alarm for t in thresholds), key=lambda threshold: threshold.score),

@@ -63,6 +63,7 @@ class Handlers:
             "acknowledge": self._acknowledge,
             "threshold": self._threshold,
             "capture": self._capture,
+            "regime": self._regime,
             "metrics": lambda arguments: self.metrics(),
         }
 
@@ -133,6 +134,21 @@ class Handlers:
         if path is None:
             raise ControlError("no waveforms are kept; set max_mb in [evidence]")
         return {"sensor": station.name, "file": path.name}
+
+    def _regime(self, arguments: Arguments) -> dict[str, Any]:
+        """Take note of how a machine runs now; ``null``: in no regime that has a model."""
+        station = self._station(arguments)
+        by, name = arguments.get("by"), arguments.get("regime")
+        if not isinstance(by, str) or "regime" not in arguments:
+            raise ControlError("regime needs 'sensor', 'regime' and 'by'")
+        if station.regimes is None or station.regimes.told is None:
+            told = f'set by = "command" in [sensors.{station.name}.regimes]'
+            raise ControlError(f"the regime of {station.name} cannot be told; {told}")
+        if name is not None and name not in station.regimes.regimes:
+            raise ControlError(f"no regime '{name}'; known are {', '.join(station.regimes.regimes)}")
+        station.regimes.told.name = name  # in force even if the disk does not take it
+        self._store.regimes.set(station.name, name, self._clock.utc(), by)
+        return {"sensor": station.name, "regime": name}
 
     def _station(self, arguments: Arguments) -> Station:
         name = arguments.get("sensor")

@@ -107,6 +107,12 @@ class Health:
     windows_bad: int
     """Not scored: a sample or the score was not finite, an axis was stuck or at full scale."""
     simulated: bool
+    temperature_c: float | None = None
+    """Of the chip, in degrees Celsius; None if it has no thermometer."""
+    regime: str | None = None
+    """Whose model judges now; None outside all regimes, and on a sensor without."""
+    windows_outside: int = 0
+    """Not scored: outside all regimes, or in a transition."""
 
 
 def status_topic(gateway: GatewayName) -> str:

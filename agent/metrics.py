@@ -141,6 +141,9 @@ def _sampling(stations: Sequence[Station]) -> Iterator[Metric]:
     reopened = (status.reopened for status in found)
     yield metric("sensor_reopened_total", "counter", "Failures after which it was reopened.", reopened)
     yield metric("sample_rate_hertz", "gauge", "Estimated output data rate.", (s.rate_hz for s in found))
+    warm = {name: s.temperature_c for name, s in statuses.items() if s.temperature_c is not None}
+    samples = [Sample(degrees, {"sensor": sensor}) for sensor, degrees in warm.items()]
+    yield Metric("judder_sensor_temperature_celsius", "gauge", "Temperature of the chip.", samples)
 
 
 def _judging(stations: Sequence[Station]) -> Iterator[Metric]:
@@ -150,6 +153,7 @@ def _judging(stations: Sequence[Station]) -> Iterator[Metric]:
     delays: list[Sample] = []
     scores: list[Sample] = []
     waiting: list[Sample] = []
+    regimes: list[Sample] = []
     for station in stations:
         name = {"sensor": station.name}
         status = station.monitor.status()
@@ -158,16 +162,23 @@ def _judging(stations: Sequence[Station]) -> Iterator[Metric]:
             ("gap", status.windows_skipped_gap),
             ("late", status.windows_skipped_late),
             ("bad", status.windows_bad),
+            ("outside", status.windows_outside),
         ):
             windows.append(Sample(number, name | {"result": result}))
         levels.append(Sample(int(status.level), name))
         waiting.append(Sample(status.waiting, name))
         if status.evidence is not None:
             evidence.append(Sample(status.evidence, name))
+        if station.regimes is not None:
+            regimes += [
+                Sample(regime == status.regime, name | {"regime": regime})
+                for regime in station.regimes.regimes
+            ]
         if status.delay_s is not None:
             delays.append(Sample(status.delay_s, name))
         scores += _summary(station.monitor.scores(), name)
     yield Metric("judder_windows_total", "counter", "Windows by what became of them.", windows)
+    yield Metric("judder_regime", "gauge", "1 for the regime whose model judges.", regimes)
     yield Metric("judder_score", "summary", "Score in standard deviations; quantiles of the newest.", scores)
     told = "Evidence over windows, as a part of what raises a warning."
     yield Metric("judder_evidence_ratio", "gauge", told, evidence)

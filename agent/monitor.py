@@ -19,6 +19,7 @@ from agent.errors import StoreError, WindowError
 from agent.inference.detector import Verdict
 from agent.inference.scoring import Level, Thresholds
 from agent.messages import ScoreSummary
+from agent.regime import RegimeJudge
 from agent.ring_buffer import Window, WindowReader
 from agent.sensor_watch import SensorChange, SensorWatch
 from agent.uuid7 import uuid7
@@ -61,6 +62,10 @@ class MonitorStatus:
     windows_bad: int
     """Windows with a sample or a score that is not finite, a stuck axis or samples at full scale; never taken
     for healthy."""
+    windows_outside: int
+    """Windows outside all regimes, or in a transition."""
+    regime: str | None
+    """Whose model judges now; None outside all, and without regimes."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,7 @@ class Monitor:
         watchdog: Watchdog,
         announce: Callable[[AlertEvent], None],
         simulated: bool,
+        regimes: RegimeJudge | None = None,
         alert_id: str | None = None,
         sensor_alert_id: str | None = None,
     ) -> None:
@@ -105,6 +111,7 @@ class Monitor:
             watchdog: Told of every turn of the loop.
             announce: Stores an event; may raise ``StoreError``, then it is called again later.
             simulated: True if the samples come from a simulated sensor.
+            regimes: The detector, if it has several models: told of each window before it judges.
             alert_id: The machine's alert that was open when the daemon stopped.
             sensor_alert_id: The same of the sensor itself.
         """
@@ -117,6 +124,7 @@ class Monitor:
         self._watchdog = watchdog
         self._announce = announce
         self._simulated = simulated
+        self._regimes = regimes
         self._alert_id = alert_id
         self._sensor_alert_id = sensor_alert_id
         self._pending: deque[AlertEvent] = deque()
@@ -130,7 +138,7 @@ class Monitor:
         self._recent: list[tuple[datetime, float]] = []
         self._last: tuple[datetime, float] | None = None
         self._delay_s: float | None = None
-        self._scored = self._bad = 0
+        self._scored = self._bad = self._outside = 0
 
     def start(self) -> None:
         """Start the thread."""
@@ -160,6 +168,8 @@ class Monitor:
             self._reader.skipped_late,
             len(self._pending),
             self._bad,
+            self._outside,
+            self._regimes.current if self._regimes is not None else None,
         )
 
     def scores(self) -> ScoreSample:
@@ -211,6 +221,9 @@ class Monitor:
     def _take(self, window: Window) -> None:
         if not self._watch.admits(window.samples):
             self._bad += 1
+            return
+        if self._regimes is not None and not self._regimes.admits(window.samples):
+            self._outside += 1
             return
         try:
             verdict = self._detector.judge(window.samples[np.newaxis])[0]

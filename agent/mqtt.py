@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from paho.mqtt.enums import MQTTProtocolVersion
 
-from agent.commands import Commands
+from agent.dialect import Dialect, Packet
 from agent.errors import UplinkError
-from agent.messages import (
-    GatewayName,
-    Message,
-    Presence,
-    command_topic,
-    reply_topic,
-    status_payload,
-    status_topic,
-)
+from agent.messages import Message
 from agent.mqtt_session import GOODBYE_TIMEOUT_S, Session, VersionRefusedError
 from agent.outbox import Delivery
 from agent.uplink import BrokerSettings
@@ -27,46 +18,32 @@ from firmware_bridge.clock import Clock
 
 logger = logging.getLogger(__name__)
 
-COMMAND_TIMEOUT_S = 10.0
+ANSWER_TIMEOUT_S = 10.0
 
 
 class MqttUplink:
     """A connection to an MQTT broker (see ``uplink.Uplink``).
 
     Messages go with QoS 1 in a clean session: what is not confirmed stays in our outbox, not in paho's or the
-    broker's. The gateway's retained status tells who is online; the last will corrects it when the connection
-    breaks. Nothing reconnects by itself.
+    broker's. The last will tells when the connection breaks. Nothing reconnects by itself.
 
     Args:
         settings: Where the broker is.
-        gateway: Whose status is told.
-        clock: UTC for the status.
-        version: Version of judder, for the status.
-        simulated: True if any sensor is simulated, for the status.
-        announcements: Further retained messages, payload by topic, told at each connection.
-        commands: Answers the commands that come in by the gateway's command topic; None if there is no such.
-        wake: Called, by another thread, when a command came in.
+        dialect: What is said.
+        clock: UTC of deliveries.
+        wake: Called, by another thread, when something came in that is to be answered.
     """
 
     def __init__(
         self,
         settings: BrokerSettings,
-        gateway: GatewayName,
+        dialect: Dialect,
         clock: Clock,
-        *,
-        version: str,
-        simulated: bool,
-        announcements: Mapping[str, bytes] | None = None,
-        commands: Commands | None = None,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings = settings
-        self._gateway = gateway
+        self._dialect = dialect
         self._clock = clock
-        self._version = version
-        self._simulated = simulated
-        self._announcements = dict(announcements or {})
-        self._commands = commands
         self._wake = wake
         self._protocol = MQTTProtocolVersion.MQTTv5
         self._session: Session | None = None
@@ -77,7 +54,7 @@ class MqttUplink:
         return f"{self._settings.host}:{self._settings.port}"
 
     def connect(self, timeout_s: float) -> None:
-        """Connect, with MQTT 3.1.1 if the broker refuses version 5, and tell that the gateway is online.
+        """Connect, with MQTT 3.1.1 if the broker refuses version 5, and tell that the gateway is there.
 
         Args:
             timeout_s: Limit of each attempt; a name look-up has the system's own.
@@ -92,11 +69,9 @@ class MqttUplink:
             self._open(MQTTProtocolVersion.MQTTv311, timeout_s)
             self._protocol = MQTTProtocolVersion.MQTTv311
             logger.info("%s refuses MQTT 5 and takes 3.1.1", self.broker)
-        self._tell(Presence.ONLINE, timeout_s)
-        for topic, payload in self._announcements.items():
-            self._send(topic, payload, timeout_s, retain=True)
-        if self._commands is not None:
-            self._subscribe(timeout_s)
+        for topic in self._dialect.subscriptions:
+            self._subscribe(topic, timeout_s)
+        self._say(self._dialect.hello(), timeout_s)
 
     def check(self) -> None:
         """Return if the connection stands.
@@ -113,7 +88,7 @@ class MqttUplink:
             session = self._current_session()
         except UplinkError as error:
             return Delivery(sent_at, sent_at, unanswered=tuple(messages), error=str(error), lost=True)
-        answers = session.publish([(message.topic, message.payload) for message in messages], timeout_s)
+        answers = session.publish(self._dialect.data(messages), timeout_s)
         if answers.error is not None:
             self._drop_session()
         known = answers.confirmed.keys() | answers.refused.keys()
@@ -129,30 +104,27 @@ class MqttUplink:
         )
 
     def answer_commands(self) -> None:
-        """Answer the commands that came in since the last call.
+        """Answer what came in since the last call.
 
         Raises:
             UplinkError: If the connection is lost.
         """
-        if self._commands is None:
-            return
-        commands = self._current_session().commands
-        while commands:
-            reply = self._commands.answer(commands.popleft())
-            self._send(reply_topic(self._gateway), json.dumps(reply).encode(), COMMAND_TIMEOUT_S)
+        incoming = self._current_session().incoming
+        while incoming:
+            self._say(self._dialect.answer(*incoming.popleft()), ANSWER_TIMEOUT_S)
 
     def close(self) -> None:
         """Tell that the gateway has stopped, and disconnect; may be called twice, never raises."""
         with suppress(UplinkError):
             self.check()
-            self._tell(Presence.STOPPED, GOODBYE_TIMEOUT_S)
+            self._say(self._dialect.goodbye(), GOODBYE_TIMEOUT_S)
         if self._session is not None:
             self._session.close()
             self._session = None
 
     def _open(self, protocol: MQTTProtocolVersion, timeout_s: float) -> None:
         session = Session(self._settings, self.broker, protocol, self._wake)
-        session.set_will(status_topic(self._gateway), self._status(Presence.OFFLINE))
+        session.set_will(self._dialect.will())
         try:
             session.connect(timeout_s)
         except UplinkError:
@@ -160,18 +132,16 @@ class MqttUplink:
             raise
         self._session = session
 
-    def _subscribe(self, timeout_s: float) -> None:
+    def _subscribe(self, topic: str, timeout_s: float) -> None:
         try:
-            self._current_session().subscribe(command_topic(self._gateway), timeout_s)
+            self._current_session().subscribe(topic, timeout_s)
         except UplinkError as error:
             self.check()
             logger.warning("%s; no commands are taken", error)
 
-    def _tell(self, presence: Presence, timeout_s: float) -> None:
-        self._send(status_topic(self._gateway), self._status(presence), timeout_s, retain=True)
-
-    def _send(self, topic: str, payload: bytes, timeout_s: float, *, retain: bool = False) -> None:
-        answers = self._current_session().publish([(topic, payload)], timeout_s, retain=retain)
+    def _say(self, packets: Sequence[Packet], timeout_s: float) -> None:
+        """Send what is no message of the outbox, and wait for the answers."""
+        answers = self._current_session().publish(packets, timeout_s)
         if answers.error is not None:
             self._drop_session()
             raise UplinkError(answers.error)
@@ -188,8 +158,3 @@ class MqttUplink:
         if self._session is None:
             raise UplinkError(f"{self.broker}: not connected; call connect first")
         return self._session
-
-    def _status(self, presence: Presence) -> bytes:
-        return status_payload(
-            self._gateway, presence, self._clock.utc(), version=self._version, simulated=self._simulated
-        )

@@ -14,14 +14,16 @@ from paho.mqtt.client import Client, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
-from agent.broker_access import explained, in_words, password, tls_context
+from agent.broker_access import explained, in_words, password, why_not_in
+from agent.dialect import Packet
 from agent.errors import UplinkError
+from agent.tls import tls_context
 from agent.uplink import BrokerSettings
 
 QOS = 1
 GOODBYE_TIMEOUT_S = 2.0
-MAX_COMMANDS = 32
-"""Commands that wait for an answer; beyond it the oldest is forgotten."""
+MAX_INCOMING = 32
+"""Messages that wait for an answer; beyond it the oldest is forgotten."""
 
 
 class VersionRefusedError(UplinkError):
@@ -50,7 +52,7 @@ class Session:
         settings: Where the broker is.
         broker: ``host:port``, for people.
         protocol: Version of MQTT.
-        wake: Called by paho's thread when a command came in.
+        wake: Called by paho's thread when a message came in.
     """
 
     def __init__(
@@ -71,7 +73,8 @@ class Session:
         self._network_thread: Thread | None = None
         self._started = False
         self._lost: str | None = None  # why the connection ended, and the next step
-        self.commands: deque[bytes] = deque(maxlen=MAX_COMMANDS)
+        self.incoming: deque[tuple[str, bytes]] = deque(maxlen=MAX_INCOMING)
+        """Topic and payload of what came in."""
         self._client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=settings.client_id,
@@ -88,9 +91,9 @@ class Session:
         self._client.on_message = self._on_message
         self._client.on_disconnect = self._on_disconnect
 
-    def set_will(self, topic: str, payload: bytes) -> None:
-        """Say what the broker shall publish, retained, when it loses us."""
-        self._client.will_set(topic, payload, qos=QOS, retain=True)
+    def set_will(self, will: Packet) -> None:
+        """Say what the broker shall publish when it loses us."""
+        self._client.will_set(will.topic, will.payload, will.qos, will.retain)
 
     def connect(self, timeout_s: float) -> None:
         """Connect and wait until the broker accepts.
@@ -117,23 +120,20 @@ class Session:
             self._started = True
         self._check_connack(timeout_s)
 
-    def publish(
-        self, messages: Sequence[tuple[str, bytes]], timeout_s: float, *, retain: bool = False
-    ) -> Answers:
-        """Send messages, each topic and payload, in order, and wait until the broker has answered all.
+    def publish(self, packets: Sequence[Packet], timeout_s: float) -> Answers:
+        """Send packets in order, and wait until the broker has answered all; with QoS 0, until they are sent.
 
         Args:
-            messages: Any number; as many as may be are on their way at once.
+            packets: Any number; as many as may be are on their way at once.
             timeout_s: Longest wait for the next answer.
-            retain: Ask the broker to keep them.
         """
         answers = Answers()
-        to_send = deque(enumerate(messages))
+        to_send = deque(enumerate(packets))
         waiting: dict[int, tuple[int, float]] = {}
         while to_send or waiting:
             while to_send and len(waiting) < self._window:
-                position, (topic, payload) = to_send.popleft()
-                mid = self._client.publish(topic, payload, qos=QOS, retain=retain).mid
+                position, packet = to_send.popleft()
+                mid = self._client.publish(packet.topic, packet.payload, packet.qos, packet.retain).mid
                 waiting[mid] = (position, time.monotonic())
             try:
                 self._wait_for(lambda: not waiting.keys().isdisjoint(self._pubacks), timeout_s)
@@ -142,7 +142,7 @@ class Session:
                 break
             for mid in waiting.keys() & set(self._pubacks):
                 position, begin = waiting.pop(mid)
-                self._note(answers, position, messages[position][0], mid, begin)
+                self._note(answers, position, packets[position].topic, mid, begin)
         return answers
 
     def _note(self, answers: Answers, position: int, topic: str, mid: int, begin: float) -> None:
@@ -154,7 +154,7 @@ class Session:
             answers.confirmed[position] = at - begin
 
     def subscribe(self, topic: str, timeout_s: float) -> None:
-        """Subscribe; what comes in waits in ``commands``.
+        """Subscribe; what comes in waits in ``incoming``.
 
         Raises:
             UplinkError: If the broker refuses, or the connection was lost.
@@ -211,7 +211,7 @@ class Session:
         if self._connack.is_failure:
             refused = self._connack.getName() == "Unsupported protocol version" and version_5
             kind = VersionRefusedError if refused else UplinkError
-            raise self._error(f"the broker refuses the connection: {in_words(self._connack)}", kind)
+            raise self._error(f"the broker refuses the connection: {why_not_in(self._connack)}", kind)
 
     def _wait_for(self, answered: Callable[[], bool], timeout_s: float) -> None:
         with self._changed:
@@ -251,7 +251,7 @@ class Session:
 
     def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
         if not message.retain:  # a command kept by the broker would be carried out at each connection
-            self.commands.append(bytes(message.payload))
+            self.incoming.append((message.topic, bytes(message.payload)))
             self._wake()
 
     def _on_disconnect(

@@ -11,7 +11,7 @@ from enum import StrEnum
 from agent.backoff import Backoff
 from agent.journal import Entry, fields
 from agent.ring_buffer import RingBuffer
-from firmware_bridge.accelerometer import Accelerometer, SampleBlock, SensorInfo
+from firmware_bridge.accelerometer import Accelerometer, SampleBlock, SensorInfo, Thermometer
 from firmware_bridge.causes import TRANSIENT
 from firmware_bridge.clock import NS_PER_S, Clock
 from firmware_bridge.errors import BridgeError, BusError, SensorError
@@ -31,6 +31,8 @@ RETRY_S = 0.002
 DEEP_SAMPLES = 64
 """A FIFO is drained when it is half full, a deep one already at a quarter, but at no fewer samples than this:
 that leaves more time for a thread that is woken late, and costs few wake-ups."""
+TEMPERATURE_INTERVAL_S = 10.0
+"""How often a chip with a thermometer is asked for its temperature."""
 LONGEST_INTERVAL_S = 0.5
 """A deep FIFO at a low rate is drained as often as this, so that windows are judged soon."""
 
@@ -62,6 +64,8 @@ class SamplerStatus:
     """How often a drain failed for a passing reason and was tried again."""
     reopened: int = 0
     """How often the sensor failed and had to be opened again."""
+    temperature_c: float | None = None
+    """Of the chip, in degrees Celsius; None if it has no thermometer, or does not answer."""
 
 
 class Sampler:
@@ -95,6 +99,7 @@ class Sampler:
         self._failed_drains = 0
         self._interval_ns = 0
         self._last_ns = 0
+        self._temperature_due_ns = 0
         self.due_ns = clock.monotonic_ns()
         """When the next turn is due: the FIFO has filled to its watermark, or a wait is over."""
         self.overflow_ns = self.due_ns
@@ -138,7 +143,7 @@ class Sampler:
         )
         told = fields(Entry.SENSOR_SAMPLES, sensor=self.name)
         logger.info("sensor %s: %s samples at %g Hz", self.name, info.chip, info.rate_hz, extra=told)
-        self._last_ns = self._clock.monotonic_ns()
+        self._last_ns = self._temperature_due_ns = self._clock.monotonic_ns()
         self._schedule(info, info.rate_hz, self._last_ns)
 
     def _drain(self, sensor: Accelerometer) -> None:
@@ -157,6 +162,9 @@ class Sampler:
             silence = f"no samples for {limit_s:g} s though it answers; power-cycle it"
             raise SensorError(f"{place_of(sensor.info)}: {silence}")
         self._schedule(sensor.info, block.rate_hz, block.end_ns)
+        if isinstance(sensor, Thermometer) and now_ns >= self._temperature_due_ns:
+            self._temperature_due_ns = now_ns + round(TEMPERATURE_INTERVAL_S * NS_PER_S)
+            self._take_temperature(sensor)
 
     def _schedule(self, info: SensorInfo, rate_hz: float, emptied_ns: int) -> None:
         """Drain next at the watermark: what came during a drain is in the FIFO already."""
@@ -185,6 +193,14 @@ class Sampler:
             rate_hz=block.rate_hz,
         )
 
+    def _take_temperature(self, sensor: Thermometer) -> None:
+        """Ask the thermometer, right after a drain, when the FIFO can wait."""
+        try:
+            temperature_c = sensor.temperature_c()
+        except BusError:  # a bus that fails is found, and told, by the next drain
+            temperature_c = None
+        self._status = replace(self._status, temperature_c=temperature_c)
+
     def _fail(self, error: BridgeError) -> None:
         """Let go of the sensor, mark the gap, and wait, backing off, before it is opened again."""
         self.close()
@@ -200,6 +216,7 @@ class Sampler:
             error=told,
             last_error=told,
             reopened=self._status.reopened + 1,
+            temperature_c=None,
         )
         self._wait(self._backoff.next_s())
 

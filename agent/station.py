@@ -9,6 +9,7 @@ from datetime import datetime
 from agent.inference.scoring import Thresholds
 from agent.messages import Health
 from agent.monitor import Monitor
+from agent.regime import RegimeJudge
 from agent.ring_buffer import RingBuffer
 from agent.sampler import Sampler
 
@@ -29,6 +30,8 @@ class Station:
     sampler: Sampler
     ring: RingBuffer
     monitor: Monitor
+    regimes: RegimeJudge | None = None
+    """Its models by regime, if it has several."""
 
     def start(self) -> None:
         """Start to judge."""
@@ -55,4 +58,7 @@ class Station:
             windows_skipped_late=monitor.windows_skipped_late,
             windows_bad=monitor.windows_bad,
             simulated=self.simulated,
+            temperature_c=sampler.temperature_c,
+            regime=monitor.regime,
+            windows_outside=monitor.windows_outside,
         )

@@ -81,6 +81,7 @@ def _sensor(station: Station) -> dict[str, Any]:
         "samples_lost": sampler.samples_lost,
         "retried": sampler.retried,
         "reopened": sampler.reopened,
+        "temperature_c": sampler.temperature_c,
         "thresholds": {level: asdict(getattr(monitor.thresholds, level)) for level in ("warning", "alarm")},
         "level": str(monitor.level),
         "alert_id": monitor.alert_id,
@@ -93,6 +94,9 @@ def _sensor(station: Station) -> dict[str, Any]:
         "windows_skipped_gap": monitor.windows_skipped_gap,
         "windows_skipped_late": monitor.windows_skipped_late,
         "windows_bad": monitor.windows_bad,
+        "windows_outside": monitor.windows_outside,
+        "regime": monitor.regime,
+        "regimes": station.regimes and list(station.regimes.regimes),
         "alerts_in_memory": monitor.waiting,
     }
 

@@ -20,6 +20,7 @@ from agent.journal import Entry, fields
 from agent.messages import Message, event_from_json, event_to_json, format_utc, parse_utc
 from agent.outbox import Outbox, OutboxLimits
 from agent.overrides import ThresholdOverrides
+from agent.told_regimes import ToldRegimes
 
 logger = logging.getLogger(__name__)
 
@@ -73,14 +74,17 @@ class AlertStore:
         limits: How much may wait to be sent.
         history: How much of the past is kept.
         read_only: See ``read_only``.
+        patient: See ``open``.
 
     Raises:
         StoreError: If the file cannot be opened, is damaged, or was written by a newer judder.
 
     Attributes:
         path: The file.
+        database: What it stands in.
         outbox: The messages that wait.
         overrides: Thresholds that a person has set.
+        regimes: How each machine was last said to run.
         quarantined: Where ``open`` set a damaged file aside, or None.
     """
 
@@ -91,13 +95,15 @@ class AlertStore:
         history: HistoryLimits | None = None,
         *,
         read_only: bool = False,
+        patient: bool = False,
     ) -> None:
         self.path = path
         self.quarantined: Path | None = None
         self._history = history or HistoryLimits()
-        self._database = Database(path, read_only=read_only)
-        self.outbox = Outbox(self._database, limits or OutboxLimits())
-        self.overrides = ThresholdOverrides(self._database)
+        self.database = Database(path, read_only=read_only, patient=patient)
+        self.outbox = Outbox(self.database, limits or OutboxLimits())
+        self.overrides = ThresholdOverrides(self.database)
+        self.regimes = ToldRegimes(self.database)
 
     @classmethod
     def open(
@@ -107,7 +113,10 @@ class AlertStore:
         limits: OutboxLimits | None = None,
         history: HistoryLimits | None = None,
     ) -> Self:
-        """Open the store of a daemon, which must start: a damaged file is set aside, and nothing is deleted.
+        """Open the store of a daemon, which must start, and score.
+
+        A damaged file is set aside, and nothing is deleted. On a disk that is full or does not work, what can
+        be read is read, and changes are refused until the disk takes them (see ``error``).
 
         Args:
             path: The file; made if it is absent.
@@ -128,7 +137,7 @@ class AlertStore:
                 aside.name,
                 extra=fields(Entry.STORE_FAILS),
             )
-        store = cls(path, limits, history)
+        store = cls(path, limits, history, patient=True)
         store.quarantined = aside
         return store
 
@@ -144,16 +153,16 @@ class AlertStore:
     @property
     def error(self) -> str | None:
         """Why the last change could not be written; None when changes are on the disk again."""
-        return self._database.error
+        return self.database.error
 
     @property
     def damaged(self) -> bool:
         """True once damage was found; the store has to be opened anew."""
-        return self._database.damaged
+        return self.database.damaged
 
     def close(self) -> None:
         """Let go of the file."""
-        self._database.close()
+        self.database.close()
 
     def __enter__(self) -> Self:
         return self
@@ -173,7 +182,7 @@ class AlertStore:
         Raises:
             StoreError: If it cannot be written.
         """
-        with self._database.transaction() as connection:
+        with self.database.transaction() as connection:
             _write_alert(connection, event)
             is_new = _write_event(connection, event)
             if is_new and message is not None:
@@ -198,7 +207,7 @@ class AlertStore:
         Raises:
             StoreError: If the database cannot be read.
         """
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             (count,) = connection.execute("SELECT count(*) FROM alert WHERE cleared_at IS NULL").fetchone()
         return int(count)
 
@@ -228,7 +237,7 @@ class AlertStore:
         Raises:
             StoreError: If no alert or more than one begins so, or it cannot be written.
         """
-        with self._database.transaction() as connection:
+        with self.database.transaction() as connection:
             full_id = self._full_id(connection, alert_id)
             connection.execute(
                 "UPDATE alert SET acknowledged_at = ?, acknowledged_by = ?"
@@ -249,7 +258,7 @@ class AlertStore:
         return str(rows[0][0])
 
     def _select(self, clause: str, parameter: str | int) -> list[AlertRecord]:
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             rows = connection.execute(f"{_ALERTS} {clause}", (parameter,)).fetchall()
         return [self._read_alert(row) for row in rows]
 

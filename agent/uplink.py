@@ -30,6 +30,16 @@ class TlsSettings:
 
 
 @dataclass(frozen=True)
+class SparkplugSettings:
+    """How the gateway appears in Sparkplug B (see ``sparkplug.dialect``)."""
+
+    group: Annotated[str, Pattern("[^/+#]{1,64}", "1 to 64 characters without '/', '+' and '#'")] | None = (
+        None
+    )
+    """Name of the group; the site's if absent. The gateway is the edge node, its sensors the devices."""
+
+
+@dataclass(frozen=True)
 class BrokerSettings:
     """Where the broker is and how it knows the gateway."""
 
@@ -59,6 +69,8 @@ class BrokerSettings:
     the control socket can."""
     home_assistant: bool = False
     """Tell Home Assistant what there is (MQTT discovery, under ``homeassistant/``)."""
+    sparkplug: SparkplugSettings | None = None
+    """Speak Sparkplug B in place of judder's own JSON: a connection has one last will only."""
 
     def __post_init__(self) -> None:
         passwords = [p for p in (self.password_file, self.password_credential) if p is not None]
@@ -66,6 +78,9 @@ class BrokerSettings:
             raise ValueError("a password needs username")
         if len(passwords) == 2:
             raise ValueError("password_file and password_credential exclude each other")
+        for key in ("commands", "home_assistant"):
+            if self.sparkplug is not None and getattr(self, key):
+                raise ValueError(f"'{key}' speaks JSON, and 'sparkplug' is spoken in its place; choose one")
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ IMPORTS = {
     "paho-mqtt": "paho.mqtt.client",
     "click": "click",
     "pynacl": "nacl.signing",
+    "protobuf": "agent.sparkplug.payload",
 }
 """Distribution to the module that judder imports."""
 

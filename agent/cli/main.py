@@ -12,6 +12,7 @@ from agent.cli.config import config
 from agent.cli.demo import demo
 from agent.cli.model import model
 from agent.cli.record import record
+from agent.cli.regime import regime
 from agent.cli.replay import replay
 from agent.cli.run import run
 from agent.cli.sensor import sensor
@@ -51,6 +52,7 @@ for command in (
     config,
     service,
     threshold,
+    regime,
     capture,
     demo,
 ):

@@ -46,15 +46,21 @@ def _sensor_told(sensor: dict[str, Any]) -> Iterator[str]:
         score += f", evidence over windows {sensor['evidence']:.0%} of a warning"
     alert = f"  alert {sensor['alert_id']}" if sensor["alert_id"] else ""
     yield f"sensor    {sensor['sensor']}: {sensor['level'].upper()}, {score}{alert}{marks}"
+    warm = "" if sensor["temperature_c"] is None else f", {sensor['temperature_c']:.1f} °C"
     yield (
         f"          {sensor['chip'] or 'not opened yet'} on {sensor['bus'] or '-'}, {sensor['state']}, "
-        f"{sensor['rate_hz']:.1f} Hz, {sensor['samples']} samples, {sensor['samples_lost']} lost"
+        f"{sensor['rate_hz']:.1f} Hz, {sensor['samples']} samples, {sensor['samples_lost']} lost{warm}"
     )
     yield (
         f"          {sensor['windows_scored']} windows scored by {sensor['model']}, not scored: "
         f"{sensor['windows_skipped_gap']} for gaps, {sensor['windows_skipped_late']} late, "
         f"{sensor['windows_bad']} bad"
     )
+    if sensor["regimes"]:
+        yield (
+            f"          regime {sensor['regime'] or 'none'} of {', '.join(sensor['regimes'])}; not scored: "
+            f"{sensor['windows_outside']} outside all, or in a transition"
+        )
     lines = sensor["thresholds"]
     yield (
         f"          warning {lines['warning']['score']:.2f} ({lines['warning']['method']}), "

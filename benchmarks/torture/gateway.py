@@ -20,6 +20,7 @@ from agent.inference.scoring import Level
 from agent.messages import GatewayName, ScoreSummary, alert_message, score_message
 from agent.mqtt import MqttUplink
 from agent.outbox import OutboxLimits
+from agent.plain import PlainDialect
 from agent.store import AlertStore, HistoryLimits
 from agent.uplink import BrokerSettings
 from agent.uuid7 import uuid7
@@ -63,7 +64,8 @@ def run(settings: Settings, offset_s: Synchronized[float], raising: bool) -> Non
     """
     logging.disable()
     clock = SteppedClock(offset_s)
-    store = _opened(settings.database, clock)
+    limits, history = OutboxLimits(messages=3000), HistoryLimits(cleared_alerts=50)
+    store = AlertStore.open(settings.database, clock.utc(), limits, history)
     broker = BrokerSettings(
         "127.0.0.1",
         client_id="gateway",
@@ -71,23 +73,13 @@ def run(settings: Settings, offset_s: Synchronized[float], raising: bool) -> Non
         username="gateway",
         password_file=settings.password_file,
     )
-    uplink = MqttUplink(broker, GatewayName("plant", "gateway"), clock, version="0", simulated=True)
+    dialect = PlainDialect(GatewayName("plant", "gateway"), clock, version="0", simulated=True)
+    uplink = MqttUplink(broker, dialect, clock)
     watchdog = Watchdog(lambda state: None, clock)
     Forwarder(store.outbox, uplink, clock, watchdog, Backoff(str(os.getpid()), 0.01, 0.05)).start()
     if raising:
         _raise_alerts(store, clock, settings.raised)
     Event().wait()
-
-
-def _opened(database: Path, clock: SteppedClock) -> AlertStore:
-    """Open the store as soon as the disk allows it: systemd would start us again and again."""
-    while True:
-        try:
-            return AlertStore.open(
-                database, clock.utc(), OutboxLimits(messages=3000), HistoryLimits(cleared_alerts=50)
-            )
-        except StoreError:
-            time.sleep(0.01)
 
 
 def _raise_alerts(store: AlertStore, clock: SteppedClock, raised: Path) -> None:

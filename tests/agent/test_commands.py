@@ -19,6 +19,7 @@ from agent.errors import ControlError
 from agent.handlers import Handlers
 from agent.inference.scoring import Threshold, Thresholds
 from agent.metrics import AlertCounter
+from agent.regime import ToldRegime
 from agent.store import AlertStore
 from firmware_bridge.clock import SimulatedClock
 
@@ -81,13 +82,19 @@ def monitor() -> Monitor:
 
 
 @pytest.fixture
-def commands(store: AlertStore, monitor: Monitor) -> Commands:
-    """Return the commands of a gateway with one sensor, ``press``, that keeps no waveforms."""
-    station: Any = SimpleNamespace(name="press", monitor=monitor, bundle_thresholds=BUNDLE)
+def regimes() -> SimpleNamespace:
+    return SimpleNamespace(told=ToldRegime(None), regimes=("slow", "fast"))
+
+
+@pytest.fixture
+def commands(store: AlertStore, monitor: Monitor, regimes: SimpleNamespace) -> Commands:
+    """Return the commands of a gateway that keeps no waveforms; ``press`` has regimes, ``pump`` none."""
+    station: Any = SimpleNamespace(name="press", monitor=monitor, bundle_thresholds=BUNDLE, regimes=regimes)
+    pump: Any = SimpleNamespace(name="pump", regimes=None)
     config: Any = SimpleNamespace(sensors={"press": SimpleNamespace(alarm=None)})
     handlers = Handlers(
         lambda: config,
-        [station],
+        [station, pump],
         store,
         lambda: None,
         AlertCounter(),
@@ -101,9 +108,11 @@ GOOD = [
     {"command": "threshold", "sensor": "press", "warning": 3, "alarm": 4.5, "by": "ada"},
     {"command": "threshold", "sensor": "press"},
     {"command": "capture", "sensor": "press", "by": "ada"},
+    {"command": "regime", "sensor": "press", "regime": "fast", "by": "plc"},
+    {"command": "regime", "sensor": "press", "regime": None, "by": "plc"},
 ]
 BAD = [
-    ({"command": "threshold"}, "no sensor 'None'; known are press"),
+    ({"command": "threshold"}, "no sensor 'None'; known are press, pump"),
     ({"command": "threshold", "sensor": "press", "alarm": 4}, "threshold needs 'warning', a score from 0 to"),
     (
         {"command": "threshold", "sensor": "press", "warning": True, "alarm": 4, "by": "a"},
@@ -112,6 +121,7 @@ BAD = [
     ({"command": "threshold", "sensor": "press", "warning": 1, "alarm": 41, "by": "a"}, "needs 'alarm'"),
     ({"command": "threshold", "sensor": "press", "warning": 1, "alarm": 2}, "threshold needs 'by'"),
     ({"command": "capture", "sensor": "press"}, "capture needs 'sensor' and 'by'"),
+    ({"command": "regime", "sensor": "press", "by": "plc"}, "regime needs 'sensor', 'regime' and 'by'"),
     ({"command": "acknowledge", "alert_id": "01"}, "acknowledge needs 'alert_id' and 'by'"),
 ]
 
@@ -137,6 +147,26 @@ def test_thresholds_are_set_kept_and_reset(commands: Commands, store: AlertStore
     commands.answer(json.dumps(GOOD[1]).encode())
     assert store.overrides.of("press") is None
     assert [thresholds.warning.score for thresholds in monitor.adjusted] == [3.0, 2.5]
+
+
+def test_a_regime_is_told_and_kept(commands: Commands, store: AlertStore, regimes: SimpleNamespace) -> None:
+    commands.answer(json.dumps(GOOD[3]).encode())
+    assert (regimes.told.name, store.regimes.of("press")) == ("fast", "fast")
+    commands.answer(json.dumps(GOOD[4]).encode())
+    assert (regimes.told.name, store.regimes.of("press")) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("sensor", "regime", "told"),
+    [
+        ("press", "warp", "no regime 'warp'; known are slow, fast"),
+        ("press", 7, "no regime '7'; known are slow, fast"),
+        ("pump", "fast", 'cannot be told; set by = "command" in [sensors.pump.regimes]'),
+    ],
+)
+def test_a_regime_that_is_none_is_refused(commands: Commands, sensor: str, regime: object, told: str) -> None:
+    request = {"command": "regime", "sensor": sensor, "regime": regime, "by": "plc"}
+    assert told in commands.answer(json.dumps(request).encode())["error"]
 
 
 def test_no_waveforms_are_kept(commands: Commands) -> None:

@@ -87,7 +87,7 @@ def test_uplink_paths_start_at_the_file(tmp_path: Path) -> None:
         (("rate_hz = 800", 'rate_hz = "fast"'), "sensors.press.rate_hz = 'fast': expected a number"),
         (("rate_hz = 800", "rate_hz = 0"), "sensors.press.rate_hz = 0: expected 0.1 to 100000 Hz"),
         (("rate_hz", "rate"), "sensors.press.rate: unknown key; did you mean 'rate_hz'?"),
-        (('bundle = "press-1.judder"', ""), "sensors.press.bundle: missing"),
+        (('bundle = "press-1.judder"', ""), "sensors.press: give either 'bundle', or a table"),
         (
             ('"plant-1"', '"plant/1"'),
             "gateway.site = 'plant/1': expected 1 to 64 letters",

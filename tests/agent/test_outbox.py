@@ -203,7 +203,7 @@ class OutboxModel(RuleBasedStateMachine):
 
     @rule()
     def crash(self) -> None:
-        self.store._database._connection.close()  # without the store's goodbye
+        self.store.database._connection.close()  # without the store's goodbye
         self.store = AlertStore(Path(self.folder.name) / "judder.db", LIMITS)
 
     @invariant()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import numpy as np
 import pytest
@@ -18,6 +18,8 @@ from agent.watchdog import Watchdog
 from firmware_bridge.accelerometer import Accelerometer, open_accelerometer, simulate
 from firmware_bridge.clock import SimulatedClock
 from firmware_bridge.errors import BusError
+from firmware_bridge.lsm6dso.registers import Register
+from firmware_bridge.lsm6dso.simulator import SimulatedLSM6DSO
 from firmware_bridge.signals import LorenzAttractor
 from firmware_bridge.simulated_bus import SimulatedBus
 
@@ -157,6 +159,60 @@ def test_the_driver_is_released_when_the_sampler_stops() -> None:
     bench.bus.unplug()
     with pytest.raises(BusError):
         bench.bus.read(ADDRESS, 0x00, 1)
+
+
+class DeafThermometer(SimulatedBus):
+    """A bus on which a chip's thermometer can be made not to answer."""
+
+    deaf = False
+
+    def read(self, address: int, register: int, length: int) -> bytes:
+        if self.deaf and register == Register.OUT_TEMP_L:
+            raise BusError("no answer", bus=self.name, address=address, code=errno.EREMOTEIO)
+        return super().read(address, register, length)
+
+
+class Warm:
+    """A sampler of a chip with a thermometer, turned by hand."""
+
+    def __init__(self) -> None:
+        self.clock = SimulatedClock()
+        self.bus = DeafThermometer("sim:test", self.clock)
+        self.chip = SimulatedLSM6DSO(self.clock, LorenzAttractor.healthy(), temperature_c=31.5)
+        self.bus.attach(0x6A, self.chip)
+        ring = RingBuffer(1 << 12, 3)
+        self.sampler = Sampler("warm", self.open, ring, self.clock, Backoff("warm"))
+
+    def open(self) -> AbstractContextManager[Accelerometer]:
+        return open_accelerometer("lsm6dso", self.bus, self.clock, address=None, rate_hz=833.0, range_g=16.0)
+
+    def run(self, seconds: float) -> float | None:
+        end_ns = self.clock.monotonic_ns() + round(seconds * 1e9)
+        while self.clock.monotonic_ns() < end_ns:
+            self.sampler.turn()
+            self.clock.advance(0.05)
+        return self.sampler.status().temperature_c
+
+
+def test_a_chip_with_a_thermometer_tells_its_temperature() -> None:
+    warm = Warm()
+    assert warm.run(0.2) == 31.5
+    warm.bus.unplug()
+    assert warm.run(1.0) is None
+    warm.bus.plug()
+    assert warm.run(5.0) == 31.5
+    assert warm.sampler.status().samples_lost == 0
+
+
+def test_a_thermometer_that_does_not_answer_costs_no_sample() -> None:
+    warm = Warm()
+    assert warm.run(0.2) == 31.5
+    before = warm.sampler.status()
+    warm.bus.deaf = True
+    assert warm.run(11.0) is None
+    after = warm.sampler.status()
+    assert (after.reopened, after.samples_lost) == (before.reopened, 0)
+    assert after.samples > before.samples + 9000
 
 
 @pytest.mark.parametrize(

@@ -184,7 +184,7 @@ def test_all_is_there_after_a_restart(tmp_path: Path, make_event: MakeEvent) -> 
 
 
 def test_commits_are_synced_to_the_disk(tmp_path: Path) -> None:
-    with AlertStore(tmp_path / "judder.db") as store, store._database.reading() as connection:
+    with AlertStore(tmp_path / "judder.db") as store, store.database.reading() as connection:
         full = 2  # https://sqlite.org/pragma.html#pragma_synchronous
         assert connection.execute("PRAGMA synchronous").fetchone() == (full,)
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
@@ -225,7 +225,7 @@ def test_the_oldest_cleared_alerts_are_forgotten(tmp_path: Path, make_event: Mak
                 store.record(event, None)
         kept = [int(record.alert_id[-12:], 16) for record in store.alerts()]
         assert sorted(kept) == [5, 6, 7, 1000]
-        with store._database.reading() as connection:
+        with store.database.reading() as connection:
             assert connection.execute("SELECT count(*) FROM event").fetchone() == (7,)
 
 
@@ -299,7 +299,7 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     connection.close()
     for opened in (AlertStore, AlertStore.read_only, lambda path: AlertStore.open(path, NOW)):
         with pytest.raises(
-            StoreError, match=r"judder\.db: written by a newer judder \(schema 99, .* knows 2\)"
+            StoreError, match=r"judder\.db: written by a newer judder \(schema 99, .* knows 3\)"
         ):
             opened(path)
     assert [file.name for file in tmp_path.iterdir()] == ["judder.db"]
@@ -398,7 +398,7 @@ def test_read_only_for_who_may_not_write(public_folder: Path, make_event: MakeEv
 
 def test_a_full_disk_is_told_and_nothing_is_half_written(store: AlertStore, make_event: MakeEvent) -> None:
     record_all(store, [make_event(1)])
-    with store._database.reading() as connection:
+    with store.database.reading() as connection:
         (pages,) = connection.execute("PRAGMA page_count").fetchone()
         connection.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(StoreError, match="full; free space on the disk"):
@@ -408,7 +408,7 @@ def test_a_full_disk_is_told_and_nothing_is_half_written(store: AlertStore, make
     stored = len(store.alerts(limit=1000))
     assert stored == store.outbox.depth()
     assert 1 <= stored < 199
-    with store._database.reading() as connection:
+    with store.database.reading() as connection:
         connection.execute("PRAGMA max_page_count = 100000")
     record_all(store, [make_event(1000, alert=1000)])
     assert store.error is None
@@ -435,7 +435,7 @@ def test_damage_found_while_running_is_told(tmp_path: Path, make_event: MakeEven
 
 def test_an_unreadable_event_names_its_alert(store: AlertStore, make_event: MakeEvent) -> None:
     store.record(make_event(1), None)
-    with store._database.transaction() as connection:
+    with store.database.transaction() as connection:
         connection.execute("UPDATE event SET document = '{}'")
     with pytest.raises(StoreError, match="alert 0199c000-aaaa-7000-8000-000000000000: not an alert event"):
         store.alerts()

@@ -75,7 +75,7 @@ def test_telemetry_that_cannot_be_stored_is_told_once(
 ) -> None:
     clock = SimulatedClock()
     reporting = telemetry(Station(), store.outbox, clock)
-    with store._database.reading() as connection:
+    with store.database.reading() as connection:
         connection.execute("PRAGMA query_only = ON")
     with caplog.at_level(logging.ERROR):
         for _ in range(3):

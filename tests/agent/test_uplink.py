@@ -265,12 +265,12 @@ def test_a_full_disk_neither_ends_the_connection_nor_sends_twice(
         store.outbox.put(message)
     forwarder.start()
     assert uplink.publishing.wait(DEADLINE_S)
-    with store._database.reading() as connection:
+    with store.database.reading() as connection:
         connection.execute("PRAGMA query_only = ON")
     uplink.release.set()
     wait_until(lambda: forwarder.status.unsettled == 6)
     assert store.error is not None
-    with store._database.reading() as connection:
+    with store.database.reading() as connection:
         connection.execute("PRAGMA query_only = OFF")
     wait_until(lambda: store.outbox.depth() == 0)
     assert uplink.received == messages

@@ -18,6 +18,7 @@ from agent.forwarder import Forwarder
 from agent.inference.scoring import Level
 from agent.messages import GatewayName, alert_message
 from agent.mqtt import MqttUplink
+from agent.plain import PlainDialect
 from agent.store import AlertStore
 from agent.uplink import BrokerSettings
 from agent.uuid7 import uuid7
@@ -31,7 +32,7 @@ def main(database: str, port: str, count: str) -> None:
     clock = SystemClock()
     store = AlertStore.open(Path(database), clock.utc())
     settings = BrokerSettings(host="127.0.0.1", port=int(port), client_id="gateway")
-    uplink = MqttUplink(settings, GATEWAY, clock, version="0.1.0", simulated=True)
+    uplink = MqttUplink(settings, PlainDialect(GATEWAY, clock, version="0.1.0", simulated=True), clock)
     watchdog = Watchdog(sd_notify, clock)
     forwarder = Forwarder(store.outbox, uplink, clock, watchdog, Backoff("gateway", 0.05, 0.2))
     forwarder.start()

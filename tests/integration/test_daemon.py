@@ -42,7 +42,7 @@ def test_from_the_bus_to_the_broker(
     # In real time, on whatever machine: a late drain may lose some, and then counts them.
     assert health["samples"] > 4 * health["samples_lost"]
 
-    status = gateway.json("status")
+    status = gateway.status()
     assert status["uplink"]["connected"]
     assert status["sensors"][0]["alert_id"] == alert["alert_id"]
     assert "ALARM" in gateway.judder("status").stdout
@@ -70,7 +70,7 @@ def test_an_alert_outlives_a_kill_before_it_was_sent(
     wait_until(lambda: gateway.judder("alerts").stdout != "no alerts\n", "no alert was raised")
     (before,) = gateway.alerts()
     assert not before["delivered"]
-    assert not gateway.json("status")["uplink"]["connected"]
+    assert not gateway.status()["uplink"]["connected"]
     gateway.end(signal.SIGKILL)
 
     broker.start()
@@ -86,13 +86,13 @@ def test_the_broker_comes_back_while_alerts_wait(
     start_gateway: Callable[..., Gateway], broker: Broker, subscriber: Subscriber
 ) -> None:
     gateway = start_gateway(broker.port)
-    wait_until(lambda: bool(gateway.json("status")["uplink"]["connected"]))
+    wait_until(lambda: bool(gateway.status()["uplink"]["connected"]))
     broker.kill()
     wait_until(lambda: bool(gateway.alerts()), "no alert was raised without a broker")
-    wait_until(lambda: not gateway.json("status")["uplink"]["connected"])
+    wait_until(lambda: not gateway.status()["uplink"]["connected"])
     broker.start()
     wait_until(lambda: bool(subscriber.ids("alert")), "the alert was not delivered later")
-    assert gateway.json("status")["outbox"]["dropped"] == 0
+    assert gateway.status()["outbox"]["dropped"] == 0
 
 
 def test_a_second_daemon_is_refused(start_gateway: Callable[..., Gateway], broker: Broker) -> None:

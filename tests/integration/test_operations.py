@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -35,7 +35,8 @@ kind = "rotor"
 plan = [{ kind = "timeout", at_s = 0.5, duration_s = 1000 }]   # every transfer takes a second, and fails
 [sensors.pump]
 bus = "sim:pump"
-rate_hz = 800
+chip = "lsm6dso"
+rate_hz = 833
 bundle = "easy-1.judder"
 [sensors.pump.ensemble]
 bundles = ["easy-1.judder"]
@@ -104,7 +105,7 @@ def test_reload_takes_what_is_safe_and_refuses_the_rest(
     gateway.config.write_text(original.replace("rate_hz = 800", "rate_hz = -1"))
     assert "rate_hz = -1: expected" in gateway.judder("config", "reload").stderr
     gateway.config.write_text(original)
-    assert gateway.json("status")["gateway"] == "gw-3"
+    assert gateway.status()["gateway"] == "gw-3"
 
     # Another client id: the forwarder is replaced, and the gateway says goodbye and hello.
     gateway.config.write_text(original.replace("reconnect_s = 0.3", 'reconnect_s = 0.3\nclient_id = "other"'))
@@ -131,7 +132,7 @@ def test_a_threshold_set_by_a_person_holds_over_a_restart(
     gateway.start()
 
     def lines() -> list[float]:
-        return [line["score"] for line in gateway.json("status")["sensors"][0]["thresholds"].values()]
+        return [line["score"] for line in gateway.status()["sensors"][0]["thresholds"].values()]
 
     assert lines() == [30.0, 31.0]
     assert gateway.judder("threshold", "press", "--reset").stdout.startswith(
@@ -153,8 +154,8 @@ def test_neither_a_dead_nor_a_slow_sensor_delays_another(
 ) -> None:
     gateway = start_gateway(broker.port, FURTHER_SENSORS)
 
-    def sensors() -> dict[str, dict[str, object]]:
-        return {sensor["sensor"]: sensor for sensor in gateway.json("status")["sensors"]}
+    def sensors() -> dict[str, dict[str, Any]]:
+        return {sensor["sensor"]: sensor for sensor in gateway.status()["sensors"]}
 
     wait_until(
         lambda: {payload["sensor"] for payload in subscriber.payloads("alert")} >= {"press", "dead"},
@@ -167,12 +168,72 @@ def test_neither_a_dead_nor_a_slow_sensor_delays_another(
     wait_until(lambda: sensors()["slow"]["state"] == "failed", "the slow sensor has not failed")
     found = sensors()
     for name in ("press", "pump"):
-        lost = found[name]["windows_skipped_late"], found[name]["windows_skipped_gap"]
-        assert (found[name]["state"], lost) == ("sampling", (0, 0))
+        # In real time, on whatever machine; one that waited for the slow bus would lose nine of ten.
+        samples, lost = found[name]["samples"], found[name]["samples_lost"]
+        assert (found[name]["state"], found[name]["windows_skipped_late"]) == ("sampling", 0), name
+        assert samples > 4 * lost, name
     assert found["pump"]["model"] == "easy-1 + easy-1-mean"
+    assert {name: sensor["temperature_c"] for name, sensor in found.items()} == {
+        "press": None,
+        "dead": None,
+        "slow": None,
+        "pump": 25.0,
+    }
+    assert "lost, 25.0 °C" in gateway.judder("status").stdout
+    metrics = values(gateway.judder("status", "--prometheus").stdout)
+    assert {name: value for name, value in metrics.items() if "temperature" in name} == {
+        'judder_sensor_temperature_celsius{sensor="pump"}': 25.0
+    }
     wait_until(lambda: {"press", "pump"} <= {payload["sensor"] for payload in subscriber.payloads("score")})
     wait_until(lambda: len({payload["sensor"] for payload in subscriber.payloads("health")}) == 4)
+    pump = [payload for payload in subscriber.payloads("health") if payload["sensor"] == "pump"][-1]
+    assert pump["temperature_c"] == 25.0
     subscriber.assert_valid()
+
+
+REGIMES = """
+[sensors.fan]
+bus = "sim:fan"
+rate_hz = 800
+[sensors.fan.signal]
+kind = "rotor"
+harmonics_g = [[1.4142, 1.4142, 1.4142]]
+load_variation = 0.0
+[sensors.fan.regimes]
+by = "command"
+models.slow = { bundle = "easy-1.judder" }
+models.fast = { bundle = "easy-1.judder" }
+"""
+
+
+def test_the_machines_control_tells_the_regime(
+    start_gateway: StartGateway, broker: Broker, subscriber: Subscriber
+) -> None:
+    gateway = start_gateway(broker.port, REGIMES)
+
+    def fan() -> dict[str, Any]:
+        return dict(gateway.status()["sensors"][1])
+
+    wait_until(lambda: fan()["windows_outside"], "nothing was left out")
+    assert (fan()["regime"], fan()["windows_scored"]) == (None, 0)
+    assert gateway.judder("regime", "fan", "fast", "--by", "plc").stdout == "fan: fast\n"
+    wait_until(lambda: fan()["windows_scored"], "nothing is scored")
+    assert fan()["regime"] == "fast"
+    assert "regime fast of slow, fast; not scored:" in gateway.judder("status").stdout
+    metrics = values(gateway.judder("status", "--prometheus").stdout)
+    assert metrics['judder_regime{sensor="fan",regime="fast"}'] == 1
+    assert metrics['judder_regime{sensor="fan",regime="slow"}'] == 0
+    assert metrics['judder_windows_total{sensor="fan",result="outside"}'] > 0
+    wait_until(lambda: any(p["regime"] == "fast" for p in subscriber.payloads("health")))
+    subscriber.assert_valid()
+    assert "no regime 'warp'; known are slow, fast" in gateway.judder("regime", "fan", "warp").stderr
+    assert gateway.judder("regime", "fan").returncode == 2
+
+    gateway.end(signal.SIGKILL)
+    gateway.start()
+    wait_until(lambda: fan()["windows_scored"], "the regime was forgotten")
+    assert "nothing is scored" in gateway.judder("regime", "fan", "--none").stdout
+    wait_until(lambda: fan()["regime"] is None)
 
 
 @pytest.fixture
@@ -209,23 +270,79 @@ def test_scoring_goes_on_while_the_disk_is_full(
     ballast = fill(small_disk)
 
     def sensor() -> dict[str, int]:
-        return dict(gateway.json("status")["sensors"][0])
+        return dict(gateway.status()["sensors"][0])
 
-    wait_until(lambda: gateway.json("status")["store"]["error"], "the full disk is not told")
+    wait_until(lambda: gateway.status()["store"]["error"], "the full disk is not told")
     assert "CANNOT BE WRITTEN" in gateway.judder("status").stdout
     wait_until(lambda: sensor()["alerts_in_memory"], "no alert was raised")
     scored = sensor()["windows_scored"]
     wait_until(lambda: sensor()["windows_scored"] > scored, "scoring has stopped")
-    assert gateway.json("status")["uplink"]["connected"]
+    assert gateway.status()["uplink"]["connected"]
     assert not subscriber.ids("alert")
     ballast.unlink()
     wait_until(lambda: subscriber.ids("alert"), "the alert is lost")
-    wait_until(lambda: gateway.json("status")["store"]["error"] is None, "the recovery is not told")
+    wait_until(lambda: gateway.status()["store"]["error"] is None, "the recovery is not told")
     assert sensor()["alerts_in_memory"] == 0
     code, log = gateway.end(signal.SIGTERM)
     assert code == 0
     assert log.count("alerts wait in memory") == 1
     assert log.count("can be written again") == 1
+
+
+def on_small_disk(gateway: Gateway, disk: Path, fault_at_s: float) -> None:
+    """Have the gateway keep its state on a small disk, and its machine break at a time."""
+    text = gateway.config.read_text().replace('state_dir = "."', f'state_dir = "{disk}"')
+    gateway.config.write_text(text.replace("fault_at_s = 1.0", f"fault_at_s = {fault_at_s}"))
+
+
+def test_a_new_gateway_scores_though_the_disk_is_full(
+    new_gateway: StartGateway, broker: Broker, subscriber: Subscriber, small_disk: Path
+) -> None:
+    gateway = new_gateway(broker.port)
+    on_small_disk(gateway, small_disk, 1.0)
+    ballast = fill(small_disk)
+    gateway.start()
+    assert "CANNOT BE WRITTEN" in gateway.judder("status").stdout
+    assert values(gateway.judder("status", "--prometheus").stdout)["judder_store_writable"] == 0
+    wait_until(lambda: gateway.status()["sensors"][0]["alerts_in_memory"], "no alert was raised")
+    assert gateway.status()["uplink"]["connected"]
+    ballast.unlink()
+    wait_until(lambda: subscriber.ids("alert"), "the alert is lost")
+    wait_until(lambda: gateway.status()["store"]["error"] is None, "the recovery is not told")
+    wait_until(lambda: gateway.alerts()[0]["delivered"], "the alert is not noted")
+    code, log = gateway.end(signal.SIGTERM)
+    assert code == 0
+    assert "judder.db: " in log
+    # Who cannot write says so when it begins, not at each attempt.
+    assert 1 <= log.count("free space on the disk") < 10
+    assert log.count("can be written again") >= 1
+
+
+def test_what_waited_is_known_and_sent_though_the_disk_is_full_at_the_start(
+    new_gateway: StartGateway, broker: Broker, subscriber: Subscriber, small_disk: Path
+) -> None:
+    gateway = new_gateway(broker.port)
+    on_small_disk(gateway, small_disk, 0.0)
+    broker.kill()
+    gateway.start()
+    wait_until(gateway.alerts, "no alert was raised")
+    (before,) = gateway.alerts()
+    gateway.end(signal.SIGKILL)
+    for shared in small_disk.glob("*-shm"):  # gone, as after a power cut
+        shared.unlink()
+    ballast = fill(small_disk)
+    broker.start()
+    gateway.start()
+    status = gateway.status()
+    assert status["sensors"][0]["alert_id"] == before["alert_id"]
+    assert status["store"]["error"]
+    wait_until(lambda: subscriber.ids("alert"), "what waited is not sent")
+    ballast.unlink()
+    wait_until(lambda: gateway.status()["store"]["error"] is None, "the recovery is not told")
+    wait_until(lambda: gateway.alerts()[0]["delivered"], "the delivery is not noted")
+    assert [alert["alert_id"] for alert in gateway.alerts()] == [before["alert_id"]]
+    raised = [m for m in list(subscriber.messages) if b'"change":"raised"' in m.payload]
+    assert len(raised) == 1
 
 
 def test_a_state_folder_that_cannot_be_used_is_told(new_gateway: StartGateway, broker: Broker) -> None:

@@ -12,24 +12,24 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CYCLES = 200
-LIMIT_S = 40
-ENOUGH = 50
-"""Cycles that even a busy machine gets done in the time."""
+LIMIT_S = 240
+"""It takes a tenth of that on a machine that is not busy."""
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_no_alert_is_lost() -> None:
     if not (shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")):
         pytest.skip("mosquitto is not installed (apt-get install mosquitto)")
     command = [sys.executable, "-m", "benchmarks.torture", "--json"]
     limits = ["--cycles", str(CYCLES), "--seconds", str(LIMIT_S)]
     result = subprocess.run(
-        [*command, *limits], cwd=ROOT, capture_output=True, text=True, check=False, timeout=110
+        [*command, *limits], cwd=ROOT, capture_output=True, text=True, check=False, timeout=290
     )
     assert result.stdout, result.stderr
     report = json.loads(result.stdout)
     sys.stdout.write(f"{report}\n")
-    assert report["cycles"] >= ENOUGH
+    assert report["cycles"] == CYCLES
     assert report["raised"] > report["cycles"]
     assert (report["lost"], report["repeated_ids"], report["out_of_order"]) == (0, 0, 0)
     assert result.returncode == 0
