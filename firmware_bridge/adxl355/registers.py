@@ -3,8 +3,8 @@
 Source: Analog Devices, ADXL354/ADXL355 data sheet rev. B, "Register Map" and "Register Definitions". Compared
 with two independent sources: Linux ``drivers/iio/accel/adxl355_core.c`` (addresses, identity, rates, scale,
 temperature, reset with its shadow registers) and Analog Devices' no-OS ``adxl355.h`` and ``adxl355.c`` (reset
-values, status bits, range codes, temperature, depth and markers of the FIFO); also with their driver in Zephyr,
-``drivers/sensor/adi/adxl355/adxl355.h`` (all addresses and bits, sensitivities, self-test limits).
+values, status bits, range codes, temperature, depth and markers of the FIFO); also with their driver in
+Zephyr, ``drivers/sensor/adi/adxl355/adxl355.h`` (all addresses and bits, sensitivities, self-test limits).
 """
 
 from __future__ import annotations
