@@ -31,7 +31,7 @@ import numpy as np
 from agent.backoff import Backoff
 from agent.bus_sampler import BusSampler
 from agent.ring_buffer import RingBuffer
-from agent.sampler import Sampler
+from agent.sampler import Sampler, SensorState
 from agent.watchdog import Watchdog
 from firmware_bridge.accelerometer import Accelerometer, open_accelerometer, simulate
 from firmware_bridge.clock import Clock, SimulatedClock, SystemClock
@@ -116,11 +116,13 @@ class CountingSampler(BusSampler):
     def turn(self) -> None:
         """Take a turn."""
         self.turns += 1
-        before = time.thread_time()
+        opened = all(sampler.status().state is SensorState.SAMPLING for sampler in self.samplers)
         due_ns = min(sampler.due_ns for sampler in self.samplers)
+        before = time.thread_time()
         super().turn()
         self.cpu_s += time.thread_time() - before
-        self.latest_ns = max(self.latest_ns, self.woken_ns - due_ns)
+        if opened:
+            self.latest_ns = max(self.latest_ns, self.woken_ns - due_ns)
 
 
 @dataclass(frozen=True)

@@ -185,7 +185,7 @@ def _address(ctx: click.Context, parameter: click.Parameter, value: str | None) 
 
 
 _OPTIONS = (
-    click.option("--signal", help="What a simulated chip feels: silence (default), rotor, lorenz."),
+    click.option("--signal", help="What a simulated chip feels: silence (default), rotor, drivetrain ..."),
     click.option("--range", type=click.FloatRange(min=0.1), help="Full scale in g; default: the largest."),
     click.option("--rate", type=click.FloatRange(min=0.1), help="In Hz; default: the fastest up to 1000."),
     click.option("--address", callback=_address, help="Such as 0x53; default: the chip's usual one."),
