@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from agent.alarm import Alarm, AlarmPolicy, episodes
+from agent.inference.scoring import Threshold, Thresholds
 from agent.inference.window import WindowSpec, cut, window_starts
 from firmware_bridge.recording import Recording
-from trainer.alerts import AlertRule, find_alerts
 from trainer.evaluation import upper_limit
 
 FloatArray = npt.NDArray[np.float32]
@@ -63,10 +64,20 @@ class Figures:
     delay_s: float | None
     """Median over the kinds of defect, from their begin to the alert; None if half of them raise none."""
     found: int
-    """Kinds of defect that raise an alert by the gateway's rule."""
+    """Kinds of defect that raise an alert by the gateway's rule of k in n windows."""
     kinds: int
     float_roc_auc: float | None = None
     """Of the float32 twin; None for a detector that has none."""
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """Scores of any detector, calibrated or not: persistence does not apply to them."""
+
+    thresholds: Thresholds
+    window: WindowSpec
+    rate_hz: float | None = None
+    wander: float = 0.0
 
 
 def figures(machine: Machine, detector: str, score: Score, line: float, spec: WindowSpec) -> Figures:
@@ -121,9 +132,11 @@ def _scored(score: Score, recordings: Iterable[Recording], spec: WindowSpec) -> 
 
 
 def _delay_s(score: Score, recording: Recording, line: float, spec: WindowSpec) -> float | None:
-    """Return the time from the first sample to the alert, by the gateway's rule; None if there is none."""
+    """Return the time from the first sample to the alert by k in n windows; None if there is none."""
     starts = window_starts(_segments(recording), spec)
-    alerts = find_alerts(score(windows_of([recording], spec)), line, line, AlertRule())
+    threshold = Threshold(line, "benchmark")
+    alarm = Alarm(_Scale(Thresholds(threshold, threshold), spec), AlarmPolicy())
+    alerts = episodes(score(windows_of([recording], spec)).tolist(), alarm)
     if not alerts or not recording.rate_hz:
         return None
     first = starts[alerts[0].raised] + spec.length - recording.segments[0].start
