@@ -9,14 +9,14 @@ against a healthy machine whose scores lie ``TOLERATED`` too high, as calibratio
 A machine whose healthy scores are known to wander further than ``TOLERATED``, with its load or from session
 to session, has the excess taken off them first. The sum starts anew whenever it falls to 0, which makes it a
 CUSUM (Page, "Continuous inspection schemes", Biometrika 41, 1954). Half of the windows, because machines have
-cycles: a healthy window takes back at most ln 2. The limit leaves one extreme window, or one short bang, to the
-rule of k in n.
+cycles: a healthy window takes back at most ln 2. The limit leaves one extreme window, or one short bang, to
+the rule of k in n.
 
-Overlapping windows are not independent. Of n windows that overlap each counts 1/n: the sum is the mean of n
-CUSUMs over non-overlapping windows, so it reaches a line only when one of those does, whatever the windows
-share (Hoelder). Together they see n times as many windows but each only every n-th, so false alarms are no
-more frequent than over independent windows. There the mean time to a false alarm at a line h is at least e^h
-windows (Shin, Ramdas and Rinaldo, "E-detectors", NEJSDS 2, 2024); for this evidence it is ``RUN_LENGTH``
+Overlapping windows are not independent. Of n windows that overlap each counts 1/n: over any stretch the sum
+is the mean of n sums over every n-th window, and a mean reaches a line only where one of its terms does,
+whatever the windows share. Each of the n terms sees windows that do not overlap, and only every n-th, so false
+alarms are no more frequent than over independent windows. There the mean time to one at a line h is at least
+e^h windows (Shin, Ramdas and Rinaldo, "E-detectors", NEJSDS 2, 2024); for this evidence it is ``RUN_LENGTH``
 times as long, by the Markov chain of Brook and Evans (Biometrika 59, 1972).
 """
 
