@@ -14,10 +14,10 @@ the rule of k in n.
 
 Overlapping windows are not independent. Of n windows that overlap each counts 1/n: over any stretch the sum
 is the mean of n sums over every n-th window, and a mean reaches a line only where one of its terms does,
-whatever the windows share. Each of the n terms sees windows that do not overlap, and only every n-th, so false
-alarms are no more frequent than over independent windows. There the mean time to one at a line h is at least
-e^h windows (Shin, Ramdas and Rinaldo, "E-detectors", NEJSDS 2, 2024); for this evidence it is ``RUN_LENGTH``
-times as long, by the Markov chain of Brook and Evans (Biometrika 59, 1972).
+whatever the windows share. Each of the n terms sees windows that do not overlap, and only every n-th, so
+false alarms are no more frequent than over independent windows. There the mean time to one at a line h is at
+least e^h windows (Shin, Ramdas and Rinaldo, "E-detectors", NEJSDS 2, 2024); for this evidence it is
+``RUN_LENGTH`` times as long, by the Markov chain of Brook and Evans (Biometrika 59, 1972).
 """
 
 from __future__ import annotations
