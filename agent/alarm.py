@@ -6,12 +6,12 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from agent.decode import Range
-from agent.inference.manifest import Manifest
 from agent.inference.scoring import Level, Thresholds
-from agent.persistence import EvidenceLines, Persistence
+from agent.inference.window import WindowSpec
+from agent.persistence import EvidenceLines, Persistence, excused
 
 
 class Change(StrEnum):
@@ -70,6 +70,30 @@ class Transition:
     """Windows that the rule looked at: n, or those since the evidence began."""
 
 
+class Scale(Protocol):
+    """What an alarm must know of the scores that it is fed; a bundle's ``Manifest`` says it."""
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """The lines of the two levels."""
+        ...
+
+    @property
+    def window(self) -> WindowSpec:
+        """The windows that are scored, one every hop."""
+        ...
+
+    @property
+    def rate_hz(self) -> float | None:
+        """Sample rate; without it there is no persistence, for no time can be told."""
+        ...
+
+    @property
+    def wander(self) -> float:
+        """See ``Manifest.wander``."""
+        ...
+
+
 class Alarm:
     """The alarm of one sensor: feed it scores, it answers when the level changes.
 
@@ -77,8 +101,7 @@ class Alarm:
     alert, not many. It clears when the last n windows are quiet and persistence supports no level.
 
     Args:
-        manifest: Of the bundle that scores: thresholds, windows, sample rate. Without a rate there is no
-            persistence, for no time can be told.
+        scale: Of the scores: the manifest of the bundle that makes them.
         policy: The rules.
         thresholds: Those that a person has set in place of the bundle's. Whoever raises the warning line
             says that the machine is healthy up to there: the evidence of persistence starts that much higher.
@@ -87,16 +110,16 @@ class Alarm:
 
     def __init__(
         self,
-        manifest: Manifest,
+        scale: Scale,
         policy: AlarmPolicy,
         thresholds: Thresholds | None = None,
         open_alert: Transition | None = None,
     ) -> None:
-        self._manifest = manifest
+        self._scale = scale
         self._reached = open_alert
         self._recent: deque[float] = deque()
         self._persistence: Persistence | None = None
-        self.adjust(thresholds or manifest.thresholds, policy)
+        self.adjust(thresholds or scale.thresholds, policy)
 
     @property
     def level(self) -> Level:
@@ -117,7 +140,8 @@ class Alarm:
         self._recent = deque(self._recent, maxlen=policy.n)
         warning = thresholds.of(Level.WARNING)
         self._quiet_below = policy.quiet_below(warning)
-        self._healthy_up_by = max(warning - self._manifest.thresholds.of(Level.WARNING), 0.0)
+        raised_by = max(warning - self._scale.thresholds.of(Level.WARNING), 0.0)
+        self._excused = excused(self._scale.wander) + raised_by
         self._persistence = self._adjusted_persistence()
 
     def update(self, score: float) -> Transition | None:
@@ -166,11 +190,11 @@ class Alarm:
             return Level.NORMAL
         if self.level is Level.ALARM and not quiet:
             return self._persistence.level
-        return self._persistence.update(score - self._healthy_up_by)
+        return self._persistence.update(score - self._excused)
 
     def _adjusted_persistence(self) -> Persistence | None:
         """Return the evidence so far, on the lines of the policy."""
-        hours, rate_hz, window = self._policy.persistence_hours, self._manifest.rate_hz, self._manifest.window
+        hours, rate_hz, window = self._policy.persistence_hours, self._scale.rate_hz, self._scale.window
         if hours == 0.0 or rate_hz is None:
             return None
         lines = EvidenceLines.of(hours, window, rate_hz)

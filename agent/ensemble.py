@@ -91,6 +91,7 @@ class Ensemble:
             manifests[0],
             name=" + ".join(manifest.title for manifest in manifests),
             version=str(combine),
+            wander=max(manifest.wander for manifest in manifests),
             thresholds=highest([manifest.thresholds for manifest in manifests]),
         )
 

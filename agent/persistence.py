@@ -6,16 +6,18 @@ against a healthy machine whose scores lie ``TOLERATED`` too high, as calibratio
 
     evidence(s) = ln(1/2 + 1/2 exp(SHIFT (s - TOLERATED) - SHIFT^2 / 2)),   s at most SCORE_LIMIT
 
-The sum starts anew whenever it falls to 0, which makes it a CUSUM (Page, "Continuous inspection schemes",
-Biometrika 41, 1954). Half of the windows, because machines have cycles: a healthy window takes back at most
-ln 2. The limit leaves one extreme window, or one short bang, to the rule of k in n.
+A machine whose healthy scores are known to wander further than ``TOLERATED``, with its load or from session
+to session, has the excess taken off them first. The sum starts anew whenever it falls to 0, which makes it a
+CUSUM (Page, "Continuous inspection schemes", Biometrika 41, 1954). Half of the windows, because machines have
+cycles: a healthy window takes back at most ln 2. The limit leaves one extreme window, or one short bang, to
+the rule of k in n.
 
-Overlapping windows are not independent. Of n windows that overlap each counts 1/n: the sum is the mean of n
-CUSUMs over non-overlapping windows, so it reaches a line only when one of those does, whatever the windows
-share (Hoelder). Together they see n times as many windows but each only every n-th, so false alarms are no
-more frequent than over independent windows. There the mean time to a false alarm at a line h is at least e^h
-windows (Shin, Ramdas and Rinaldo, "E-detectors", NEJSDS 2, 2024); for this evidence it is ``RUN_LENGTH``
-times as long, by the Markov chain of Brook and Evans (Biometrika 59, 1972).
+Overlapping windows are not independent. Of n windows that overlap each counts 1/n: over any stretch the sum
+is the mean of n sums over every n-th window, and a mean reaches a line only where one of its terms does,
+whatever the windows share. Each of the n terms sees windows that do not overlap, and only every n-th, so
+false alarms are no more frequent than over independent windows. There the mean time to one at a line h is at
+least e^h windows (Shin, Ramdas and Rinaldo, "E-detectors", NEJSDS 2, 2024); for this evidence it is
+``RUN_LENGTH`` times as long, by the Markov chain of Brook and Evans (Biometrika 59, 1972).
 """
 
 from __future__ import annotations
@@ -28,6 +30,8 @@ from agent.inference.window import WindowSpec
 
 TOLERATED = 0.35
 """Healthy scores may lie so much too high: 1.3 % of the windows, not 0.5 %, reach 2.58."""
+WANDERS = 2.0
+"""A healthy machine stays so many times as high as its mean score is known to wander."""
 SHIFT = 1.5
 """Standard deviations by which a defect lifts the score where it shows."""
 SCORE_LIMIT = 3.75
@@ -48,6 +52,11 @@ def evidence_of(score: float) -> float:
     """Return what one window's calibrated score says, in nats: above 0 for a defect, below for health."""
     ratio = SHIFT * (min(score, SCORE_LIMIT) - TOLERATED) - SHIFT**2 / 2
     return math.log(0.5 + 0.5 * math.exp(ratio))
+
+
+def excused(wander: float) -> float:
+    """Return what is taken off the scores, from how far their healthy mean wanders (see ``Manifest``)."""
+    return max(WANDERS * wander - TOLERATED, 0.0)
 
 
 MOST = evidence_of(SCORE_LIMIT)

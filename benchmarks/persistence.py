@@ -8,8 +8,10 @@ beginning of the recording, where the defect is there already, to the last sampl
 
 from __future__ import annotations
 
+import csv
+import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,22 +22,28 @@ from agent.alarm import Alarm, AlarmPolicy, Episode, Rule, episodes
 from agent.inference.detector import Detector, judge_recording, open_detector
 from agent.inference.manifest import Manifest
 from agent.inference.scoring import Level, Threshold, Thresholds, score_from_rate
-from agent.persistence import EvidenceLines, Persistence
-from benchmarks.detection import LINEAR, labelled
-from benchmarks.recordings import DATA, RecordingSet, cwru, fan, lorenz
+from agent.persistence import EvidenceLines, Persistence, excused
 from firmware_bridge.recording import Recording, load_recording
+from trainer.benchmark.figures import Machine
+from trainer.benchmark.recordings import LINEAR_AXES, ceiling_fan, cwru, lorenz
 from trainer.datasets import simulated_source
-from trainer.fit import Target
-from trainer.recipe import fit_recipe
+from trainer.fit import Target, fit
 from trainer.settings import FitSettings
 
 Scores = npt.NDArray[np.float64]
 Starts = npt.NDArray[np.int64]
 
+DATA = Path(os.environ.get("JUDDER_DATA", Path(__file__).parents[2] / "shared" / "data"))
 BOTH = AlarmPolicy()
 SINGLE = replace(BOTH, persistence_hours=0.0)
 LORENZ_S = 120.0
-"""A weak defect needs longer than the half minute of the other runs."""
+"""A weak defect needs longer than half a minute."""
+MACHINES: Sequence[Callable[[], Machine]] = (
+    lambda: cwru(DATA, 0, noise_g=0.05),
+    lambda: lorenz(DATA, 0, seconds=LORENZ_S),
+    lambda: ceiling_fan(DATA, 0),
+    lambda: cwru(DATA, 0),
+)
 
 
 @dataclass(frozen=True)
@@ -67,17 +75,18 @@ class Watched:
         window, rate_hz = self.manifest.window, self.manifest.rate_hz
         assert rate_hz is not None
         persistence = Persistence(EvidenceLines.of(BOTH.persistence_hours, window, rate_hz), window)
-        levels = (persistence.update(score) for score in self.scores.tolist())
+        taken_off = excused(self.manifest.wander)
+        levels = (persistence.update(score - taken_off) for score in self.scores.tolist())
         raised = next((index for index, level in enumerate(levels) if level is not Level.NORMAL), None)
         return None if raised is None else self.seconds(raised)
 
 
 def fitted(healthy: Sequence[Recording]) -> Detector:
-    """Return the default recipe's detector of a machine."""
+    """Return the default detector of a machine."""
     sources = [simulated_source(str(recording.path), recording) for recording in healthy]
     with tempfile.TemporaryDirectory() as folder:
         target = Target(Path(folder) / "case-1.judder", "case", "1")
-        fit_recipe(sources, FitSettings(), target, None, lambda loss: None)
+        fit(sources, FitSettings(), target, None, lambda doing, share: None)
         return open_detector(target.path)[0]
 
 
@@ -95,10 +104,10 @@ def once_a_promise(manifest: Manifest) -> float:
     return score_from_rate(1.0 / windows)
 
 
-def tell(machine: RecordingSet) -> None:
+def tell(machine: Machine) -> None:
     """Fit one machine, and print a row for each recording that it did not learn from."""
     detector = fitted(machine.healthy)
-    print(machine.name)
+    print(f"{machine.name}; healthy scores wander by {detector.manifest.wander:.2f}")
     print(
         f"  {'':<19}{'':>7}{'mean':>6}{'single':>8} | {'2 of 3':>6}{'first':>8}{'open':>6} | "
         f"{'rare':>7} | {'evidence':>8} | {'both':>4}{'first':>8}{'open':>6}{'persist':>9}"
@@ -132,14 +141,21 @@ def _time(seconds: float | None, width: int) -> str:
     return f"{'-':>{width}}" if seconds is None else f"{seconds:{width - 2}.2f} s"
 
 
+def labelled(recording: Path, label: str) -> list[tuple[int, int]]:
+    """Return the stretches of a recording with a label, as (first row, end)."""
+    with recording.with_name("labels.csv").open(encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["file"] == recording.name]
+    return [(int(row["first_row"]), int(row["last_row"]) + 1) for row in rows if row["label"] == label]
+
+
 def tell_robot() -> None:
     """Fit the robot arm, and print what each rule finds of its stutters, and what else."""
     folder = DATA / "robot_arm"
-    normal = load_recording(folder / "normal_20170202_2229.csv", columns=LINEAR)
+    normal = load_recording(folder / "normal_20170202_2229.csv", columns=LINEAR_AXES)
     detector = fitted([normal])
     print("robot arm, alerts at alarm level, and at warning level only")
     for path in sorted(folder.glob("*_2017*.csv")):
-        found = watched(detector, load_recording(path, columns=LINEAR))
+        found = watched(detector, load_recording(path, columns=LINEAR_AXES))
         for name, policy in (("2 of 3", SINGLE), ("both", BOTH)):
             print(f"  {path.stem:<24}{name:<8}{_stutters(path, found, found.alerts(policy))}")
 
@@ -168,8 +184,8 @@ def main() -> None:
     if not DATA.is_dir():
         print(f"{DATA}: no such folder; set JUDDER_DATA to the recordings")
         return
-    for machine in (cwru(0.05), lorenz(seconds=LORENZ_S), fan(), cwru(0.004)):
-        tell(machine)
+    for load in MACHINES:
+        tell(load())
     tell_robot()
 
 

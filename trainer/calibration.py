@@ -29,6 +29,10 @@ _PRIOR_EXCEEDANCES = 10.0
 _GAUSSIAN_MEAN_EXCESS = 0.47
 _GAUSSIAN_DECILE = 1.2816
 _SHAPE_LIMIT = 0.25
+_WINDOWS_PER_STRETCH = 8.0
+_MOST_STRETCHES = 20
+_PRIOR_STRETCHES = 4.0
+_PRIOR_WANDER = 0.175
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ class Calibration:
     """Tail of the joined parts."""
     scores: ScoreArray
     """Calibrated scores of the windows that were learnt from, shape (n_windows,)."""
+    wander: float
+    """See ``Manifest.wander``."""
 
 
 def calibrate_scores(
@@ -50,7 +56,8 @@ def calibrate_scores(
 
     Args:
         parts: The parts as they ship, but for their tails.
-        scores: Of healthy windows that did not teach the parts, for each part (n_windows, n_columns).
+        scores: Of healthy windows that did not teach the parts, for each part (n_windows, n_columns), in the
+            order of sessions and time.
         independent: Number of independent windows among them.
 
     Raises:
@@ -62,7 +69,8 @@ def calibrate_scores(
     )
     together = _joined(fitted, scores)
     combination = fit_tail(together, independent)
-    return Calibration(fitted, combination, _scores(combination, together))
+    calibrated = _scores(combination, together)
+    return Calibration(fitted, combination, calibrated, wander(calibrated, independent))
 
 
 def calibrated_scores(calibration: Calibration, scores: Sequence[FloatArray]) -> ScoreArray:
@@ -73,6 +81,24 @@ def calibrated_scores(calibration: Calibration, scores: Sequence[FloatArray]) ->
         scores: Raw scores, for each part (n_windows, n_columns).
     """
     return _scores(calibration.combination, _joined(calibration.parts, scores))
+
+
+def wander(scores: ScoreArray, independent: float) -> float:
+    """Return how far the mean of healthy scores wanders from stretch to stretch, beyond chance.
+
+    The between-group variance by moments (DerSimonian and Laird 1986) of 2 to 20 stretches, shrunk towards a
+    prior as if that had been seen in four more of them.
+
+    Args:
+        scores: Calibrated, of consecutive windows, session after session, shape (n_windows,).
+        independent: Number of independent windows among them.
+    """
+    count = int(np.clip(independent // _WINDOWS_PER_STRETCH, 2, _MOST_STRETCHES))
+    means = np.array([stretch.mean() for stretch in np.array_split(scores, count)])
+    variance = max(float(means.var(ddof=1)) - count / independent, 0.0)
+    seen = count - 1
+    shrunk = (seen * variance + _PRIOR_STRETCHES * _PRIOR_WANDER**2) / (seen + _PRIOR_STRETCHES)
+    return float(f"{math.sqrt(shrunk):.3g}")
 
 
 def _joined(parts: Sequence[AnyPart], scores: Sequence[FloatArray]) -> ScoreArray:

@@ -127,6 +127,7 @@ def recalibrate(
         manifest,
         parts=calibration.parts,
         combination=calibration.combination,
+        wander=calibration.wander,
         provenance={**manifest.provenance, "false_alarms": encode(counted)},
     )
     with diverted_output():

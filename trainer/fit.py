@@ -343,4 +343,5 @@ def _manifest(
         members={},
         provenance={},
         rate_hz=subject.rate_hz,
+        wander=calibration.wander,
     )

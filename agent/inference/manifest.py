@@ -44,6 +44,9 @@ class Manifest:
     """Where the model comes from: data with hashes, settings, library versions, what was measured."""
     rate_hz: Annotated[float, Range(1e-3, 1e6, "Hz")] | None = None
     """Sample rate; absent if the recordings did not say."""
+    wander: Annotated[float, Range(0.0, 100.0, "standard deviations")] = 0.0
+    """How far the mean score of a healthy machine wanders from stretch to stretch and session to session: the
+    standard deviation of these means beyond what chance explains."""
 
     def __post_init__(self) -> None:
         if not self.parts or not self.axes:

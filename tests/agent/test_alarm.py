@@ -180,6 +180,14 @@ def test_whoever_raises_the_warning_line_says_what_is_healthy(manifest: Manifest
     assert result[-1] == Transition(Change.RAISED, Level.WARNING, Rule.PERSISTENCE, 78)
 
 
+def test_a_machine_that_is_known_to_wander_is_given_more_room(manifest: Manifest) -> None:
+    alarm = Alarm(replace(manifest, wander=0.5), PERSISTENT)  # 2 x 0.5 instead of 0.35
+    assert [alarm.update(1.74) for _ in range(300)] == [None] * 300
+    result = [alarm.update(1.8 + 0.65) for _ in range(78)]
+    assert result[1] == single(Change.RAISED, Level.WARNING)
+    assert alarm.evidence == pytest.approx(1.0, abs=0.01)
+
+
 def test_a_lower_warning_line_leaves_the_promise_of_persistence(manifest: Manifest) -> None:
     lowered = Thresholds(Threshold(1.9, "set by me"), Threshold(5.0, "set by me"))
     alarm = Alarm(manifest, PERSISTENT, lowered)

@@ -16,7 +16,7 @@ BUNDLE = Path("press-1.judder")
 
 def lsm6dso(address: int, rate_hz: float = 3333.0, **options: float) -> Sensor:
     return Sensor(
-        "/dev/i2c-1", BUNDLE, rate_hz, chip="lsm6dso", address=address, bus_speed_hz=options.get("hz")
+        "/dev/i2c-1", rate_hz, BUNDLE, chip="lsm6dso", address=address, bus_speed_hz=options.get("hz")
     )
 
 
@@ -51,8 +51,8 @@ def test_the_kernel_and_the_configuration_know_the_speed() -> None:
 def test_each_bus_by_itself() -> None:
     two = {
         "press": lsm6dso(0x6A),
-        "fan": Sensor("/dev/i2c-2", BUNDLE, 3333.0, chip="lsm6dso"),
-        "kernel": Sensor("iio:adxl345", BUNDLE, 800.0, chip="iio"),
+        "fan": Sensor("/dev/i2c-2", 3333.0, BUNDLE, chip="lsm6dso"),
+        "kernel": Sensor("iio:adxl345", 800.0, BUNDLE, chip="iio"),
     }
     assert problems(two, unknown) == []
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from agent.inference.detector import raw_scores
 from agent.inference.parts import LevelPart
-from trainer.calibration import calibrate_scores, calibrated_scores, fit_tail
+from trainer.calibration import calibrate_scores, calibrated_scores, fit_tail, wander
 from trainer.errors import DataError
 
 finite = st.floats(-1e3, 1e3, allow_nan=False, width=32)
@@ -99,3 +99,19 @@ def test_the_final_scores_of_unseen_windows_are_standard_normal() -> None:
         assert np.median(scores) == pytest.approx(0.0, abs=0.1)
         # 1 in 200 windows exceeds 2.576, within the scatter of 20 windows.
         assert 5 <= (scores > 2.576).sum() <= 35
+
+
+def test_sessions_that_differ_are_told_from_chance() -> None:
+    two_sessions = np.repeat([-0.6, 0.6], 400)
+    # Twenty stretches: 0.36 x 20 / 19 less the 1/10 of chance, (19 x 0.2789 + 4 x 0.175^2) / 23.
+    assert wander(two_sessions, 200.0) == pytest.approx(0.486, abs=1e-3)
+    # Two stretches prove little: 0.18 less 1/6, (0.0133 + 4 x 0.175^2) / 5.
+    assert wander(np.repeat([-0.3, 0.3], 24), 12.0) == pytest.approx(0.165, abs=1e-3)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(60, 4000))
+@settings(deadline=None, max_examples=50)
+def test_overlapping_windows_of_a_steady_machine_do_not_seem_to_wander(seed: int, count: int) -> None:
+    quarters = np.random.default_rng(seed).standard_normal(count + 3)
+    steady = np.convolve(quarters, np.ones(4), "valid") / 2.0
+    assert 0.0 < wander(steady, count / 4.0) < 0.6

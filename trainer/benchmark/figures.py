@@ -65,7 +65,7 @@ class Figures:
     delay_s: float | None
     """Median over the kinds of defect, from their begin to the alert; None if half of them raise none."""
     found: int
-    """Kinds of defect that raise an alert by the gateway's rule."""
+    """Kinds of defect that raise an alert by the gateway's rule of k in n windows."""
     kinds: int
     float_roc_auc: float | None = None
     """Of the float32 twin; None for a detector that has none."""

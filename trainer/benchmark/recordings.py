@@ -86,8 +86,14 @@ def ceiling_fan(folder: Path, seed: int) -> Machine:
     )
 
 
-def lorenz(folder: Path, seed: int) -> Machine:
-    """The Lorenz bearing model with 2 % noise, healthy to a fraction of the way to broken."""
+def lorenz(folder: Path, seed: int, seconds: float = 30.0) -> Machine:
+    """The Lorenz bearing model with 2 % noise, healthy to a fraction of the way to broken.
+
+    Args:
+        folder: Holds the set.
+        seed: Of the noise.
+        seconds: Length of each defective recording.
+    """
     random = np.random.default_rng(seed)
     files = [
         _load(folder / "lorenz" / name, rate_hz=100.0)
@@ -103,7 +109,12 @@ def lorenz(folder: Path, seed: int) -> Machine:
     first, second = (replace(file, samples=noisy(file.samples)) for file in files)
 
     def defect(severity: float) -> Recording:
-        points = lorenz_points(3000, a=10 + 20 * severity, b=28 + 100 * severity, c=8 / 3 + 20 / 3 * severity)
+        points = lorenz_points(
+            round(100.0 * seconds),
+            a=10 + 20 * severity,
+            b=28 + 100 * severity,
+            c=8 / 3 + 20 / 3 * severity,
+        )
         return _made(f"severity {severity}", noisy(points), ("x", "y", "z"), 100.0)
 
     return Machine(
