@@ -57,7 +57,7 @@ def _convert(folder: Path, quantization: str) -> None:
     from tensorflow.lite.python.convert_phase import ConverterError
 
     try:
-        content = _converted(folder, quantization)
+        content = open_batch(_converted(folder, quantization))
     except (ConverterError, ValueError, TypeError, RuntimeError, MemoryError) as error:
         reason = textwrap.shorten(str(error), _REASON_LENGTH, placeholder=" ...")
         raise ConversionError(f"the converter cannot make the model {quantization}: {reason}") from error
@@ -91,6 +91,34 @@ def check_graph(content: bytes) -> None:
                     "the converted graph has a fully connected layer without a bias, which crashes "
                     "tflite-runtime on ARM; give every Dense layer a bias that is not zero"
                 )
+
+
+def open_batch(content: bytes) -> bytes:
+    """Return the graph with the first size of its RESHAPEs left open (-1), where it is the batch of 1.
+
+    With a fixed 1 no runtime can resize the graph to several windows. One window is reshaped as before.
+
+    Args:
+        content: The ``.tflite`` file.
+    """
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    writable = bytearray(content)
+    graph = schema.Model.GetRootAs(writable, 0)
+    for subgraph in map(graph.Subgraphs, range(graph.SubgraphsLength())):
+        for operator in map(subgraph.Operators, range(subgraph.OperatorsLength())):
+            code = graph.OperatorCodes(operator.OpcodeIndex()).BuiltinCode()
+            if code == schema.BuiltinOperator.RESHAPE and operator.InputsLength() > 1:
+                stored = graph.Buffers(subgraph.Tensors(operator.Inputs(1)).Buffer())
+                if stored.DataLength():
+                    _open_first(stored.DataAsNumpy().view(np.int32))
+    return bytes(writable)
+
+
+def _open_first(shape: npt.NDArray[np.int32]) -> None:
+    """Set the first size of a RESHAPE to -1, in place, if it is 1 and no other one is open."""
+    if shape[0] == 1 and (shape[1:] > 0).all():
+        shape[0] = _ABSENT
 
 
 def _crashes(subgraph: schema.SubGraph, inputs: npt.NDArray[np.int32]) -> bool:

@@ -28,7 +28,7 @@ _TIMED = 50
 
 
 def convert(model: keras.Model, quantization: Quantization, representatives: FloatArray) -> bytes:
-    """Return the model as a TFLite graph for one window at a time.
+    """Return the model as a TFLite graph for one window, which a runtime may resize to several.
 
     Args:
         model: A trained Keras model, on whatever backend; a separate process converts it.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Annotated, Literal
 
 import numpy as np
@@ -14,9 +13,6 @@ from agent.decode import Range
 from agent.inference.window_numbers import WindowNumbers
 
 FloatArray = npt.NDArray[np.float32]
-
-_FOLD = 32
-"""Rows laid side by side before they are added up."""
 
 
 @dataclass(frozen=True)
@@ -63,28 +59,24 @@ def mean_square(values: FloatArray) -> FloatArray:
     Args:
         values: Centred windows or residuals, shape (n_windows, n_rows, n_axes).
     """
-    folded = _folded(values)
-    return _unfolded(np.einsum("nrw,nrw->nw", folded, folded), values)
+    return _mean_row(np.square(values))
 
 
 def mean_absolute(values: FloatArray) -> FloatArray:
     """Return the mean magnitude of each axis, shape (n_windows, n_axes), as ``mean_square``."""
-    return _unfolded(np.add.reduce(np.abs(_folded(values)), axis=1), values)
+    return _mean_row(np.abs(values))
 
 
-def _folded(values: FloatArray) -> FloatArray:
-    """Return the same numbers with up to 32 rows side by side: numpy adds long rows faster than short."""
-    n_windows, n_rows, n_axes = values.shape
-    beside = math.gcd(n_rows, _FOLD)
-    return values.reshape(n_windows, n_rows // beside, beside * n_axes)
+def _mean_row(values: FloatArray) -> FloatArray:
+    """Return the mean over rows; as a matrix product, for numpy's own sum is slow over rows of few axes."""
+    mean: FloatArray = np.matmul(_averaging(values.shape[1]), values)[:, 0]
+    return mean
 
 
-def _unfolded(sums: FloatArray, values: FloatArray) -> FloatArray:
-    """Return the mean of each axis from sums over folded rows, shape (n_windows, n_axes)."""
-    n_windows, n_rows, n_axes = values.shape
-    total: FloatArray = np.add.reduce(sums.reshape(n_windows, -1, n_axes), axis=1)
-    total /= np.float32(n_rows)
-    return total
+@cache
+def _averaging(n_rows: int) -> FloatArray:
+    """Return the row vector whose product with (n_rows, n_axes) is the mean row."""
+    return np.full((1, n_rows), 1.0 / n_rows, np.float32)
 
 
 def axis_statistics(window: FloatArray, axes: tuple[str, ...]) -> tuple[AxisStatistics, ...]:
