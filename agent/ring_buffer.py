@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from threading import Condition
 
 import numpy as np
@@ -146,7 +146,8 @@ class WindowReader:
         self._ring = ring
         self._spec = spec
         self._columns = slice(None) if list(columns) == list(range(ring.n_axes)) else list(columns)
-        self._next = 0
+        self._begin = 0
+        self._next = -spec.lead
         self.skipped_gap = 0
         """Windows not given because they would have spanned a gap."""
         self.skipped_late = 0
@@ -155,19 +156,29 @@ class WindowReader:
     def read(self, timeout_s: float) -> Window | None:
         """Return the next window without a gap, or None if there is none within the time-out."""
         while self._ring.wait(self._next + self._spec.length, timeout_s):
-            gap = self._ring.gap_inside(self._next, self._next + self._spec.length)
+            end = self._next + self._spec.length
+            first = max(self._next, self._begin)
+            gap = self._ring.gap_inside(first, end)
             if gap is not None:
-                self.skipped_gap += self._jump(gap)
+                self.skipped_gap += self._jump(gap - self._spec.lead)
+                self._begin = gap
                 continue
-            window = self._ring.copy(self._next, self._spec.length)
+            window = self._ring.copy(first, end - first)
             if window is not None:
                 self._next += self._spec.hop
-                return replace(window, samples=window.samples[:, self._columns])
+                return self._padded(window, first - (end - self._spec.length))
             self.skipped_late += self._jump(self._ring.oldest() + self._spec.hop)
         return None
 
+    def _padded(self, window: Window, lacking: int) -> Window:
+        """Return the window with the wanted axes, and zeros for what it lacks on the left."""
+        samples = window.samples[:, self._columns]
+        if lacking:
+            samples = np.pad(samples.T, ((0, 0), (lacking, 0))).T
+        return Window(samples, window.start - lacking, window.end_ns)
+
     def _jump(self, to: int) -> int:
         """Go on at a later sample; return the number of windows left out."""
-        left_out = -(-(to - self._next) // self._spec.hop)
+        left_out = max(-(-(to - self._next) // self._spec.hop), 0)
         self._next = to
         return left_out

@@ -56,8 +56,7 @@ def golden_windows(detector: Detector, windows: FloatArray, seed: int) -> Golden
     chosen[4:6] *= np.float32(3.0)
     np.random.default_rng(seed).shuffle(chosen[6], axis=0)
     np.random.default_rng(seed).shuffle(chosen[7], axis=0)
-    scores = np.array([verdict.score for verdict in detector.judge(chosen)], np.float32)
-    return Golden(chosen, scores)
+    return Golden(chosen, detector.scores(chosen).astype(np.float32))
 
 
 def write_bundle(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import click
 from click.core import ParameterSource
@@ -73,6 +73,13 @@ seed_option = click.option(
     help="Samples per window.  [default: 0.64 s as a power of two, 32 to 512]",
 )
 @click.option("--hop", type=click.IntRange(1, 65536), help="Samples between windows.  [default: window / 4]")
+@click.option(
+    "--padding",
+    type=click.Choice(["none", "zeros"]),
+    default="none",
+    show_default=True,
+    help="With zeros the first windows of a recording, and after a gap, begin before it.",
+)
 @click.option(
     "--features",
     type=click.Choice(get_args(FeatureKind)),
@@ -172,6 +179,7 @@ def fit(
     rate_hz: float | None,
     window: int | None,
     hop: int | None,
+    padding: Literal["none", "zeros"],
     features: FeatureKind | None,
     bands: int | None,
     arch: str,
@@ -213,6 +221,7 @@ def fit(
         choices.settings(arch),
         TrainingSettings(epochs, TrainingSettings.patience, batch_size, learning_rate, seed, loss),
         bands=bands,
+        padding=padding,
         eps=eps,
         parts=parts,
         folds=folds,

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -65,20 +66,26 @@ def default_length(rate_hz: float | None) -> int:
     return min(max(int(2.0 ** round(math.log2(_WINDOW_S * rate_hz))), 32), 512)
 
 
-def choose_window(rate_hz: float | None, length: int | None = None, hop: int | None = None) -> WindowSpec:
+def choose_window(
+    rate_hz: float | None,
+    length: int | None = None,
+    hop: int | None = None,
+    padding: Literal["none", "zeros"] = "none",
+) -> WindowSpec:
     """Return the window as asked for, and by default of ``default_length`` and moved on by a quarter of it.
 
     Args:
         rate_hz: Sample rate, or None.
         length: Samples per window, or None.
         hop: Samples between windows, or None.
+        padding: See ``WindowSpec``.
 
     Raises:
         DataError: If the hop is longer than the window.
     """
     length = length or default_length(rate_hz)
     try:
-        return WindowSpec(length, hop or max(length // 4, 1))
+        return WindowSpec(length, hop or max(length // 4, 1), padding)
     except ValueError as error:
         raise DataError(f"{error}; choose a smaller --hop") from error
 

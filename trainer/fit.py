@@ -161,7 +161,7 @@ def take(sources: Sequence[Source], settings: FitSettings) -> Subject:
     """
     axes = check_sources(sources)
     rate_hz = common_rate(sources)
-    window = choose_window(rate_hz, settings.window_length, settings.hop)
+    window = choose_window(rate_hz, settings.window_length, settings.hop, settings.padding)
     folded = fold_windows([source.recording for source in sources], window, settings.folds)
     return Subject(sources, axes, rate_hz, window, folded)
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from agent.inference.window import WindowSpec, cut, window_starts
+from agent.inference.window import WindowSpec, cut, segment_begins, window_starts
 from firmware_bridge.recording import Recording
 from trainer.errors import DataError
 
@@ -55,9 +55,9 @@ def fold_windows(recordings: Sequence[Recording], spec: WindowSpec, count: int =
         DataError: If a fold has no window, or there are too few windows.
     """
     pieces = [
-        (session, fold, window_starts(segments, spec))
+        (session, fold, window_starts(stretches, WindowSpec(spec.length, spec.hop)))
         for session, recording in enumerate(recordings)
-        for fold, segments in enumerate(_blocks(recording, count))
+        for fold, stretches in enumerate(_blocks(recording, count, spec.lead))
     ]
     session, fold, starts = _thinned(pieces)
     hop = min(spec.hop * _step(pieces), spec.length)
@@ -65,8 +65,7 @@ def fold_windows(recordings: Sequence[Recording], spec: WindowSpec, count: int =
     if len(np.unique(fold)) < count or independent < MIN_INDEPENDENT:
         raise _too_short(recordings, spec, count)
     windows = [
-        cut(recording.samples, starts[session == number], spec.length).transpose(0, 2, 1)
-        for number, recording in enumerate(recordings)
+        _cut(recording, starts[session == number], spec.length) for number, recording in enumerate(recordings)
     ]
     return FoldedWindows(np.concatenate(windows).transpose(0, 2, 1), fold, session, count, independent)
 
@@ -108,12 +107,22 @@ def _thinned(pieces: Sequence[tuple[int, int, IndexArray]]) -> tuple[IndexArray,
     return sessions, folds, np.concatenate([starts for _, _, starts in kept])
 
 
-def _blocks(recording: Recording, count: int) -> list[list[tuple[int, int]]]:
-    """Return the stretches of each block: the recording's segments, cut at the blocks' borders."""
+def _cut(recording: Recording, starts: IndexArray, length: int) -> FloatArray:
+    """Return windows as they lie in memory, shape (n_windows, n_axes, length)."""
+    segments = [(segment.start, segment.end) for segment in recording.segments]
+    begins = segment_begins(segments, starts, length)
+    return cut(recording.samples, starts, length, begins).transpose(0, 2, 1)
+
+
+def _blocks(recording: Recording, count: int, lead: int) -> list[list[tuple[int, int]]]:
+    """Return the stretches of each block: the recording's segments, cut at the blocks' borders.
+
+    A segment's first stretch begins earlier by ``lead``, for windows that are padded there.
+    """
     borders = np.linspace(0, len(recording.samples), count + 1).round().astype(int).tolist()
     return [
         [
-            (max(segment.start, begin), min(segment.end, end))
+            (segment.start - lead if segment.start >= begin else begin, min(segment.end, end))
             for segment in recording.segments
             if segment.start < end and segment.end > begin
         ]

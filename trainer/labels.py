@@ -142,12 +142,14 @@ def window_labels(rows: LabelArray, starts: npt.NDArray[np.int64], length: int) 
 
     Args:
         rows: Label of each row, shape (n_samples,).
-        starts: First row of each window, shape (n_windows,).
+        starts: First row of each window, shape (n_windows,); padding takes the label of the first row.
         length: Rows per window.
 
     Returns:
         Values of ``Label``, shape (n_windows,).
     """
+    lead = max(-int(starts.min(initial=0)), 0)
+    rows, starts = np.pad(rows, (lead, 0), mode="edge"), starts + lead
     anomalous = _count(rows == Label.ANOMALY, starts, length)
     normal = _count(rows == Label.NORMAL, starts, length)
     labels = np.full(len(starts), Label.IGNORE, np.int8)

@@ -139,7 +139,7 @@ def _train_each(task: Task, settings: FitSettings, on_loss: OnLoss) -> Networks:
     Without fold k training is stopped by the fold after it. The networks that know all folds are trained for
     as many epochs as did best on the whole: the median of those.
     """
-    dense = WindowSpec(task.window.length, max(task.window.hop // _TRAINING_OVERLAP, 1))
+    dense = replace(task.window, hop=max(task.window.hop // _TRAINING_OVERLAP, 1))
     windows = fold_windows(task.recordings, dense, task.folded.count)
     n_turns = windows.count + len(task.groups) + 1
     trained: list[Trained] = []

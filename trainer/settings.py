@@ -41,6 +41,8 @@ class FitSettings:
     training: TrainingSettings = field(default_factory=TrainingSettings)
     parts: tuple[PartName, ...] = PART_NAMES
     """Which parts judge a window."""
+    padding: Literal["none", "zeros"] = "none"
+    """``zeros``: the first windows of a stretch are padded with zeros on the left."""
     folds: int = FOLDS
     """Contiguous blocks of each recording; windows of one are judged by what the others taught."""
     steps: int = 8000

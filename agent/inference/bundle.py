@@ -33,7 +33,7 @@ class Golden:
     windows: FloatArray
     """Shape (n_windows, length, n_axes)."""
     scores: FloatArray
-    """Shape (n_windows,)."""
+    """Of each window, and of each part by itself, shape (n_windows, 1 + n_parts); see ``Detector.scores``."""
 
 
 @dataclass(frozen=True)
@@ -129,4 +129,8 @@ def _golden(path: Path, manifest: Manifest, members: Mapping[str, bytes]) -> Gol
     expected = (len(golden.scores), manifest.window.length, len(manifest.axes))
     if len(golden.scores) == 0 or golden.windows.shape != expected:
         raise BundleError(path, f"{GOLDEN}: windows of shape {golden.windows.shape}, expected {expected}")
+    if golden.scores.shape != (len(golden.scores), 1 + len(manifest.parts)):
+        raise BundleError(
+            path, f"{GOLDEN}: scores of shape {golden.scores.shape}, one and one a part expected"
+        )
     return golden

@@ -44,6 +44,21 @@ def test_sliding_windows() -> None:
     assert windows.read(0) is None
 
 
+def test_padded_windows_begin_at_the_first_sample_and_after_a_gap() -> None:
+    ring = RingBuffer(64, 3)
+    windows = WindowReader(ring, WindowSpec(4, 2, "zeros"), columns=(0, 1, 2))
+    ring.append(block(1, 5))
+    assert numbers(windows.read(0)) == [0, 0, 1, 2]
+    assert numbers(windows.read(0)) == [1, 2, 3, 4]
+    ring.append(block(9, 4, lost=3))
+    after = windows.read(0)
+    assert numbers(after) == [0, 0, 9, 10]
+    assert after is not None
+    assert after.end_ns == 10 * MS
+    assert numbers(windows.read(0)) == [9, 10, 11, 12]
+    assert windows.read(0) is None
+
+
 def test_tumbling_windows_over_the_end_of_the_ring() -> None:
     ring = RingBuffer(10, 3)
     windows = reader(ring, 6, 6)

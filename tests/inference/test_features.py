@@ -19,7 +19,7 @@ from agent.inference.features import (
     centred,
     mean_square,
 )
-from agent.inference.window import FloatArray, WindowSpec, cut, window_starts
+from agent.inference.window import WindowSpec, cut, segment_begins, window_starts
 from agent.inference.window_numbers import WindowNumbers
 
 
@@ -118,6 +118,20 @@ def test_cut_copies_the_right_samples() -> None:
     assert windows[1].tolist() == [[10.0, 11.0], [12.0, 13.0], [14.0, 15.0], [16.0, 17.0]]
     windows[0, 0, 0] = 99.0
     assert samples[0, 0] == 0.0
+
+
+def test_padded_windows_begin_with_zeros_at_every_stretch() -> None:
+    samples = np.arange(1, 13, dtype=np.float32)[:, np.newaxis]
+    segments, spec = [(0, 5), (5, 12)], WindowSpec(4, 1, "zeros")
+    starts = window_starts(segments, spec)
+    # One window ends at every sample, as in the published networks.
+    assert (starts + 3).tolist() == list(range(12))
+    windows = cut(samples, starts, 4, segment_begins(segments, starts, 4))[:, :, 0]
+    assert windows[0].tolist() == [0, 0, 0, 1]
+    assert windows[2].tolist() == [0, 1, 2, 3]
+    assert windows[4].tolist() == [2, 3, 4, 5]
+    assert windows[5].tolist() == [0, 0, 0, 6]
+    assert windows[11].tolist() == [9, 10, 11, 12]
 
 
 def test_a_hop_longer_than_the_window_is_refused() -> None:

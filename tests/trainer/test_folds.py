@@ -60,6 +60,15 @@ def test_windows_stand_beside_their_own_fold_and_session() -> None:
     assert np.bincount(folded.fold).tolist() == [30, 30, 30, 30, 30]
 
 
+def test_padding_is_at_the_beginning_of_a_recording_and_after_gaps_only() -> None:
+    whole = recording(1000, Segment(0, 500), Segment(500, 1000), first=1)
+    folded = fold_windows([whole], WindowSpec(20, 5, "zeros"))
+    padded = folded.windows[:, 0, 0] == 0
+    last = folded.windows[padded, -1, 0].astype(int)
+    # Three windows each begin before the first sample, 1, and before the one after the gap, 501.
+    assert sorted(last.tolist()) == [5, 10, 15, 505, 510, 515]
+
+
 def test_long_recordings_are_thinned_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folds, "MAX_WINDOWS", 100)
     folded = fold_windows([recording(6400)], WindowSpec(32, 16))
