@@ -19,7 +19,7 @@ from agent.inference.features import (
     centred,
     mean_square,
 )
-from agent.inference.window import WindowSpec, cut, segment_begins, window_starts
+from agent.inference.window import FloatArray, WindowSpec, cut, segment_begins, window_starts
 from agent.inference.window_numbers import WindowNumbers
 
 
