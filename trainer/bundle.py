@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
-import os
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from agent.errors import AgentError
 from agent.inference.bundle import GOLDEN, MANIFEST, SIGNATURE, Golden
 from agent.inference.detector import Detector, open_detector
 from agent.inference.manifest import Manifest, manifest_bytes
+from trainer.atomic import replacing, write_through
 from trainer.errors import OutputError
 from trainer.signing import Signer
 
@@ -37,7 +36,7 @@ def check_writable(path: Path) -> None:
     """
     if path.is_dir():
         raise OutputError(path, "is a folder; name a file")
-    with _replacing(path):
+    with replacing(path):
         pass
 
 
@@ -83,8 +82,8 @@ def write_bundle(
     document = manifest_bytes(complete)
     signature = {SIGNATURE: signer.signature(document)} if signer else {}
     content = _zipped({MANIFEST: document, **members, **signature})
-    with _replacing(path) as draft:
-        _write_through(draft, content)
+    with replacing(path) as draft:
+        write_through(draft, content)
         _check(path, draft, signer)
         draft.replace(path)
     return complete
@@ -96,29 +95,6 @@ def _check(path: Path, draft: Path, signer: Signer | None) -> None:
     except AgentError as error:
         reason = str(error).removeprefix(f"{draft}: ")
         raise OutputError(path, f"not written, the gateway would refuse it: {reason}") from error
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """Give an empty draft in the folder of ``path``, and remove what is left of it."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        draft.touch(exist_ok=False)
-        try:
-            yield draft
-        finally:
-            draft.unlink(missing_ok=True)
-    except FileNotFoundError as error:
-        raise OutputError(path, f"cannot be written: there is no folder {path.parent}") from error
-    except OSError as error:
-        raise OutputError(path, f"cannot be written: {error.strerror}") from error
-
-
-def _write_through(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _golden_bytes(golden: Golden) -> bytes:

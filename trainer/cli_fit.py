@@ -168,6 +168,11 @@ seed_option = click.option(
 @name_option
 @version_option
 @sign_option
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Go on with what an interrupted fit has kept; all other arguments must be as they were.",
+)
 @json_option
 # Long because click hands over one argument an option; the work is in ``trainer.fit``.
 @click.pass_context
@@ -199,12 +204,14 @@ def fit(
     name: str | None,
     version: str | None,
     key_file: Path | None,
+    resume: Path | None,
     as_json: bool,
 ) -> None:
     """Learn from DATA, recordings of a healthy machine, and write a bundle.
 
     Recordings are CSV, NPZ, WAV, MAT, Parquet or UFF58.
     """
+    from trainer.checkpoint import CHECKPOINT_SUFFIX, Checkpoint, identify
     from trainer.datasets import load_source
     from trainer.fit import fit as fit_bundle
     from trainer.signing import load_key
@@ -230,8 +237,10 @@ def fit(
     target = target_of(out, name, version)
     signer = load_key(key_file) if key_file else None
     sources = [load_source(path, columns or None, rate_hz) for path in data]
-    with progress_bar() as on_progress:
-        report = fit_bundle(sources, settings, target, signer, on_progress)
+    kept = resume or out.with_suffix(CHECKPOINT_SUFFIX)
+    identity = identify(settings, [source.sha256 for source in sources])
+    with progress_bar() as on_progress, Checkpoint(kept, identity, resume is not None) as checkpoint:
+        report = fit_bundle(sources, settings, target, signer, on_progress, checkpoint)
     tell(report, as_json)
 
 

@@ -33,6 +33,22 @@ class ConversionError(TrainerError):
     """The converter fails, or its graph is not fit for gateways; another quantization may be."""
 
 
+class Interrupted(TrainerError):  # noqa: N818 - no error, but somebody's wish
+    """Ctrl-C; the message says how to go on."""
+
+
+class CheckpointError(TrainerError):
+    """A checkpoint cannot be gone on with.
+
+    Attributes:
+        path: The file.
+    """
+
+    def __init__(self, path: Path, message: str) -> None:
+        super().__init__(f"{path}: {message}")
+        self.path = path
+
+
 class OutputError(TrainerError):
     """A file cannot be written, or what was written does not pass the gateway's checks.
 

@@ -28,6 +28,7 @@ from agent.inference.window import WindowSpec
 from agent.inference.window_numbers import WindowNumbers
 from trainer.bundle import MODEL, check_writable, golden_windows, write_bundle
 from trainer.calibration import AnyPart, Calibration, calibrate_scores
+from trainer.checkpoint import Checkpoint
 from trainer.converter import shared_converter
 from trainer.crossfit import false_alarms, left_out_sessions, out_of_fold
 from trainer.datasets import Source, check_sources, choose_window, common_rate
@@ -127,6 +128,7 @@ def fit(
     target: Target,
     signer: Signer | None,
     on_progress: OnProgress,
+    checkpoint: Checkpoint | None = None,
 ) -> FitReport:
     """Learn from recordings of a healthy machine and write a bundle.
 
@@ -136,6 +138,7 @@ def fit(
         target: What to write.
         signer: Signs the bundle; None for an unsigned one.
         on_progress: Told of the progress.
+        checkpoint: Keeps what is learnt on the way; None to keep nothing.
 
     Raises:
         DataError: If the recordings cannot be learnt from.
@@ -148,7 +151,7 @@ def fit(
     check_writable(target.path)
     shared_converter().start()
     subject = take(sources, settings)
-    networks = learn(subject, settings, on_progress)
+    networks = learn(subject, settings, on_progress, checkpoint)
     settings, graphs = converted(subject, networks, settings, on_progress)
     return bundle_up(subject, graphs, settings, target, signer)
 
@@ -166,13 +169,16 @@ def take(sources: Sequence[Source], settings: FitSettings) -> Subject:
     return Subject(sources, axes, rate_hz, window, folded)
 
 
-def learn(subject: Subject, settings: FitSettings, on_progress: OnProgress) -> Networks:
+def learn(
+    subject: Subject, settings: FitSettings, on_progress: OnProgress, checkpoint: Checkpoint | None = None
+) -> Networks:
     """Train all networks of a bundle.
 
     Args:
         subject: What is learnt about.
         settings: The choices.
         on_progress: Told of the progress.
+        checkpoint: Keeps what is learnt on the way; None to keep nothing.
 
     Raises:
         ChoiceError: If the settings do not go together.
@@ -185,7 +191,7 @@ def learn(subject: Subject, settings: FitSettings, on_progress: OnProgress) -> N
     recordings = [source.recording for source in subject.sources]
     task = Task(recordings, subject.window, subject.folded, subject.axes, subject.groups)
     return train_networks(
-        task, settings, lambda share, loss: on_progress(f"training, loss {loss:.3g}", share)
+        task, settings, lambda share, loss: on_progress(f"training, loss {loss:.3g}", share), checkpoint
     )
 
 

@@ -14,6 +14,7 @@ from agent.inference.features import Features
 from agent.inference.window import WindowSpec
 from agent.inference.window_numbers import WindowNumbers
 from firmware_bridge.recording import Recording
+from trainer.checkpoint import Checkpoint, Slot
 from trainer.folds import FoldedWindows, fold_windows
 from trainer.models import patches
 from trainer.provenance import TrainingRecord
@@ -78,13 +79,16 @@ class Task:
     """Of recordings that are left out together."""
 
 
-def train_networks(task: Task, settings: FitSettings, on_loss: OnLoss) -> Networks:
+def train_networks(
+    task: Task, settings: FitSettings, on_loss: OnLoss, checkpoint: Checkpoint | None = None
+) -> Networks:
     """Train all networks of a bundle.
 
     Args:
         task: What to learn from, and what not.
         settings: The choices.
         on_loss: Told of the progress.
+        checkpoint: Keeps what is learnt; None to keep nothing.
 
     Raises:
         ChoiceError: If the network cannot be built for such windows.
@@ -92,11 +96,13 @@ def train_networks(task: Task, settings: FitSettings, on_loss: OnLoss) -> Networ
     """
     load_keras()
     if settings.network.architecture == PATCHES:
-        return _train_patches(task, settings, on_loss)
-    return _train_each(task, settings, on_loss)
+        return _train_patches(task, settings, on_loss, checkpoint)
+    return _train_each(task, settings, on_loss, checkpoint)
 
 
-def _train_patches(task: Task, settings: FitSettings, on_loss: OnLoss) -> Networks:
+def _train_patches(
+    task: Task, settings: FitSettings, on_loss: OnLoss, checkpoint: Checkpoint | None
+) -> Networks:
     """Train the default networks side by side, in the same steps."""
     folded = task.folded
     learnt = [folded.fold != fold for fold in range(folded.count)]
@@ -116,7 +122,7 @@ def _train_patches(task: Task, settings: FitSettings, on_loss: OnLoss) -> Networ
         on_loss(len(losses) / patches.REPORTS, loss)
 
     weights, loss = patches.train_folds(
-        chosen, features[0], settings.steps, settings.training.seed, on_report
+        chosen, features[0], settings.steps, settings.training.seed, on_report, _slot(checkpoint, 0)
     )
 
     def network(index: int) -> Network:
@@ -133,7 +139,9 @@ def _train_patches(task: Task, settings: FitSettings, on_loss: OnLoss) -> Networ
     return _sorted(every, folded.count, record)
 
 
-def _train_each(task: Task, settings: FitSettings, on_loss: OnLoss) -> Networks:
+def _train_each(
+    task: Task, settings: FitSettings, on_loss: OnLoss, checkpoint: Checkpoint | None
+) -> Networks:
     """Train one network after the other.
 
     Without fold k training is stopped by the fold after it. The networks that know all folds are trained for
@@ -147,7 +155,13 @@ def _train_each(task: Task, settings: FitSettings, on_loss: OnLoss) -> Networks:
 
     def turn(learn: BoolArray, check: BoolArray | None, training: FitSettings) -> None:
         network, result = _train_one(
-            windows, learn, check, task.axes, training, _share(on_loss, len(trained), n_turns, training)
+            windows,
+            learn,
+            check,
+            task.axes,
+            training,
+            _share(on_loss, len(trained), n_turns, training),
+            _slot(checkpoint, len(trained)),
         )
         networks.append(network)
         trained.append(result)
@@ -170,16 +184,21 @@ def _train_one(
     axes: Sequence[str],
     settings: FitSettings,
     on_epoch: Callable[[float], None],
+    slot: Slot | None,
 ) -> tuple[Network, Trained]:
     features = fit_features(settings.features, windows.windows[learn], axes, settings.bands)
     learnt = _of(features, windows.windows[learn])
     checked = None if check is None else _of(features, windows.windows[check])
-    trained = train(learnt, checked, settings.network, settings.training, on_epoch)
+    trained = train(learnt, checked, settings.network, settings.training, on_epoch, slot)
     return Network(features, lambda: trained.model, _some(learnt)), trained
 
 
 def _of(features: Features, windows: FloatArray) -> FloatArray:
     return features.of(WindowNumbers(windows))
+
+
+def _slot(checkpoint: Checkpoint | None, turn: int) -> Slot | None:
+    return checkpoint.slot(f"training {turn + 1}") if checkpoint else None
 
 
 def _some(windows: FloatArray) -> FloatArray:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from trainer.checkpoint import Slot, Snapshot
 from trainer.errors import TrainingError
 from trainer.loops import Learning, Loop, LossName, make_loop
 from trainer.models import ARCHITECTURES, NetworkSettings, build_model, shipped_model, solve_model
@@ -18,6 +19,7 @@ from trainer.quiet import load_keras
 if TYPE_CHECKING:
     import keras
 
+Array = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float32]
 
 Loss = LossName
@@ -96,6 +98,7 @@ def train(
     network: NetworkSettings,
     settings: TrainingSettings,
     on_epoch: EpochCallback,
+    slot: Slot | None = None,
 ) -> Trained:
     """Train an autoencoder, or solve it if its architecture has a closed form.
 
@@ -105,7 +108,8 @@ def train(
             keep the last weights.
         network: What it looks like.
         settings: How it is trained.
-        on_epoch: Told of the progress.
+        on_epoch: Told of the progress, that before an interrupt included.
+        slot: Where the training is kept on its way, and goes on from; None to begin and keep nothing.
 
     Raises:
         TrainingError: If the loss is no longer finite.
@@ -119,8 +123,18 @@ def train(
     if ARCHITECTURES[network.architecture].closed_form:
         return _solved(features, validation, network, settings, on_epoch)
     model = build_model(network, (features.shape[1], features.shape[2]))
-    best_epoch, history = _run(model, features, validation, settings, on_epoch)
-    return Trained(shipped_model(network, model), _parameters(model), best_epoch, history)
+    run = _Run(_loop(model, settings), settings, held_out=validation is not None)
+    if slot is not None and slot.found is not None:
+        run.restore(slot.found)
+        for loss in run.history.told:
+            on_epoch(loss)
+    while not run.over:
+        run.epoch(features, validation)
+        on_epoch(run.history.told[-1])
+        if slot is not None:
+            slot.keep(run.snapshot, run.over)
+    model.set_weights(run.best_weights)
+    return Trained(shipped_model(network, model), _parameters(model), run.best_epoch, run.history)
 
 
 def _solved(
@@ -142,31 +156,55 @@ def _parameters(model: keras.Model) -> int:
     return sum(math.prod(variable.shape) for variable in model.trainable_variables)
 
 
-def _run(
-    model: keras.Model,
-    features: FloatArray,
-    validation: FloatArray | None,
-    settings: TrainingSettings,
-    on_epoch: EpochCallback,
-) -> tuple[int, History]:
-    """Train the model, leave the best weights in it, and return the best epoch and the curves."""
-    loop = _loop(model, settings)
-    shuffler = np.random.default_rng(settings.seed)
-    history = History()
-    best_epoch, best_weights = 0, model.get_weights()
-    for epoch in range(1, settings.epochs + 1):
-        loss = _finite(loop.learn(features[shuffler.permutation(len(features))]))
-        history = history.then(loss, None if validation is None else _finite(loop.check(validation)))
-        on_epoch(history.told[-1])
-        if validation is None:
-            best_epoch = epoch
-        elif history.told[-1] < min(history.told[:-1], default=math.inf):
-            best_epoch, best_weights = epoch, model.get_weights()
-        elif epoch - best_epoch >= settings.patience:
-            break
-    if validation is not None:
-        model.set_weights(best_weights)
-    return best_epoch, history
+class _Run:
+    """A training under way."""
+
+    def __init__(self, loop: Loop, settings: TrainingSettings, held_out: bool) -> None:
+        self._loop = loop
+        self._settings = settings
+        self._held_out = held_out
+        self._shuffler = np.random.default_rng(settings.seed)
+        self.history = History()
+        self.best_epoch = 0
+        self.best_weights: list[Array] = []
+
+    @property
+    def over(self) -> bool:
+        """True if there is nothing more to learn."""
+        epochs = len(self.history.loss)
+        patient = not self._held_out or epochs - self.best_epoch < self._settings.patience
+        return epochs >= self._settings.epochs or not patient
+
+    def epoch(self, features: FloatArray, validation: FloatArray | None) -> None:
+        """Learn from all windows once more."""
+        loss = _finite(self._loop.learn(features[self._shuffler.permutation(len(features))]))
+        checked = None if validation is None else _finite(self._loop.check(validation))
+        least = min(self.history.told, default=math.inf)
+        self.history = self.history.then(loss, checked)
+        if checked is None or checked < least:
+            self.best_epoch = len(self.history.loss)
+            self.best_weights = self._loop.model.get_weights()
+
+    def snapshot(self) -> Snapshot:
+        """Return all that decides how the training goes on; only the outcome when it is over."""
+        document = {
+            "loss": self.history.loss,
+            "validation_loss": self.history.validation_loss,
+            "best_epoch": self.best_epoch,
+            "shuffler": self._shuffler.bit_generator.state,
+        }
+        return Snapshot(document, [*self.best_weights, *([] if self.over else self._loop.state())])
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go on where the snapshot was taken."""
+        document, arrays = snapshot.document, snapshot.arrays
+        self.history = History(tuple(document["loss"]), tuple(document["validation_loss"]))
+        self.best_epoch = document["best_epoch"]
+        self._shuffler.bit_generator.state = document["shuffler"]
+        count = len(self._loop.model.weights)
+        self.best_weights = list(arrays[:count])
+        if not self.over:
+            self._loop.restore(arrays[count:])
 
 
 def _loop(model: keras.Model, settings: TrainingSettings) -> Loop:

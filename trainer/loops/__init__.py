@@ -6,9 +6,9 @@ TensorFlow and JAX a whole epoch is one call into the backend.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     import keras
 
+Array = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float32]
 
 LossName = Literal["mse", "mae"]
@@ -27,7 +28,7 @@ class Learning:
 
     loss: LossName
     batch_size: int
-    learning_rate: float
+    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule
     """Of Adam (Kingma and Ba 2015)."""
 
 
@@ -42,7 +43,26 @@ class Loop:
     """Learns from all batches once, in the order given."""
     check: Callable[[FloatArray], float]
     """Computes the loss only, without dropout and sampling."""
+    model: keras.Model
     optimizer: keras.optimizers.Optimizer
+
+    def state(self) -> list[Array]:
+        """Return all that decides how learning goes on: weights, moments, and the states of dropout."""
+        import keras
+
+        return [np.array(keras.ops.convert_to_numpy(variable)) for variable in self._variables()]
+
+    def restore(self, state: Sequence[Array]) -> None:
+        """Put back what ``state`` returned."""
+        for variable, value in zip(self._variables(), state, strict=True):
+            variable.assign(value)
+
+    def _variables(self) -> list[keras.Variable]:
+        return [*self.model.trainable_variables, *self._others(), *self.optimizer.variables]
+
+    def _others(self) -> list[keras.Variable]:
+        measures = {id(variable) for variable in self.model.metrics_variables}
+        return [variable for variable in self.model.non_trainable_variables if id(variable) not in measures]
 
 
 def make_loop(model: keras.Model, learning: Learning) -> Loop:
@@ -64,4 +84,4 @@ def make_loop(model: keras.Model, learning: Learning) -> Loop:
     else:
         from trainer.loops.on_any import loop
     learn, check = loop(model, optimizer, learning)
-    return Loop(learn, check, optimizer)
+    return Loop(learn, check, model, optimizer)

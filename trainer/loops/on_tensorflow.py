@@ -38,7 +38,8 @@ def loop(model: keras.Model, optimizer: keras.optimizers.Optimizer, learning: Le
                 total += one(batch) * tf.cast(tf.shape(batch)[0], tf.float32)
             return total / tf.cast(tf.shape(features)[0], tf.float32)
 
-        graph = tf.function(epoch)
+        # Without a signature each other number of windows would be another graph.
+        graph = tf.function(epoch, input_signature=[tf.TensorSpec(model.input_shape, tf.float32)])
         return lambda features: float(graph(features))
 
     return over_batches(step), over_batches(lambda batch: total_loss(batch, training=False))

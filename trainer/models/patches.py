@@ -11,6 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.inference.features import PatchFeatures
+from trainer.checkpoint import Slot, Snapshot
+from trainer.errors import TrainingError
+from trainer.loops import Learning, make_loop
 from trainer.quiet import load_keras
 
 if TYPE_CHECKING:
@@ -62,6 +65,7 @@ def train_folds(
     steps: int,
     seed: int,
     on_report: Callable[[float], None],
+    slot: Slot | None = None,
 ) -> tuple[list[list[FloatArray]], float]:
     """Train one network per set of patches, all in the same steps.
 
@@ -70,33 +74,73 @@ def train_folds(
         features: Patch length and axes.
         steps: At least ``REPORTS``.
         seed: Of weights and batches.
-        on_report: Called with the mean loss, ``REPORTS`` times.
+        on_report: Called with the mean loss, ``REPORTS`` times, those before an interrupt included.
+        slot: Where the training is kept on its way, and goes on from; None to begin and keep nothing.
 
     Returns:
         For each network kernel and bias of each layer, shapes (in, out) and (out,); and the final loss.
-    """
-    load_keras()
-    import keras
 
-    keras.utils.set_random_seed(seed)
-    random = np.random.default_rng(seed)
-    sizes = layer_sizes(features.patch, len(features.scale_g))
-    model = _folded_model(len(chosen), sizes, random)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, max(steps - WARM_UP_STEPS, 1), warmup_target=LEARNING_RATE, warmup_steps=WARM_UP_STEPS
-    )
-    # JAX without its compiler would take minutes; the others need none for a network of this size.
-    model.compile(keras.optimizers.Adam(schedule), "mse", jit_compile=keras.backend.backend() == "jax")
-    loss = math.inf
-    for step in range(steps):
-        if step % (steps // REPORTS) == 0:
-            model.reset_metrics()
-        batch = np.stack([part[random.integers(0, len(part), BATCH)] for part in chosen], axis=1)
-        loss = float(model.train_on_batch(batch, batch))
-        if (step + 1) % (steps // REPORTS) == 0:
+    Raises:
+        TrainingError: If the loss is no longer finite.
+    """
+    run = _Run(chosen, layer_sizes(features.patch, len(features.scale_g)), steps, seed)
+    if slot is not None and slot.found is not None:
+        run.restore(slot.found)
+        for loss in run.losses:
             on_report(loss)
-    weights = [np.asarray(weight) for weight in model.get_weights()]
-    return [[weight[fold] for weight in weights] for fold in range(len(chosen))], loss
+    while not run.over:
+        run.report()
+        on_report(run.losses[-1])
+        if slot is not None:
+            slot.keep(run.snapshot, run.over)
+    weights = [np.asarray(weight) for weight in run.loop.model.get_weights()]
+    return [[weight[fold] for weight in weights] for fold in range(len(chosen))], run.losses[-1]
+
+
+class _Run:
+    """A training of all folds under way, in ``REPORTS`` rounds of as many steps, but for one, each."""
+
+    def __init__(self, chosen: Sequence[FloatArray], sizes: Sequence[int], steps: int, seed: int) -> None:
+        load_keras()
+        import keras
+
+        keras.utils.clear_session()
+        keras.utils.set_random_seed(seed)
+        self._chosen = chosen
+        self._steps = steps
+        self._random = np.random.default_rng(seed)
+        model = _folded_model(len(chosen), sizes, self._random)
+        schedule = keras.optimizers.schedules.CosineDecay(
+            0.0, max(steps - WARM_UP_STEPS, 1), warmup_target=LEARNING_RATE, warmup_steps=WARM_UP_STEPS
+        )
+        self.loop = make_loop(model, Learning("mse", BATCH, schedule))
+        self.losses: list[float] = []
+
+    @property
+    def over(self) -> bool:
+        """True after the last round."""
+        return len(self.losses) >= REPORTS
+
+    def report(self) -> None:
+        """Go on to the next report."""
+        done = len(self.losses)
+        steps = (done + 1) * self._steps // REPORTS - done * self._steps // REPORTS
+        drawn = [part[self._random.integers(0, len(part), steps * BATCH)] for part in self._chosen]
+        loss = self.loop.learn(np.stack(drawn, axis=1))
+        if not math.isfinite(loss):
+            raise TrainingError("training diverges: the loss is no longer finite; look at the recordings")
+        self.losses.append(loss)
+
+    def snapshot(self) -> Snapshot:
+        """Return all that decides how the training goes on."""
+        document = {"losses": list(self.losses), "random": self._random.bit_generator.state}
+        return Snapshot(document, self.loop.state())
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go on where the snapshot was taken."""
+        self.losses = list(snapshot.document["losses"])
+        self._random.bit_generator.state = snapshot.document["random"]
+        self.loop.restore(snapshot.arrays)
 
 
 def _folded_model(folds: int, sizes: Sequence[int], random: np.random.Generator) -> keras.Model:
