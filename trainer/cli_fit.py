@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import click
 from click.core import ParameterSource
 
+from agent.inference.distance import BandScale
 from trainer.errors import MethodError
 from trainer.folds import FOLDS
 from trainer.models import ARCHITECTURES
@@ -25,7 +26,7 @@ from trainer.options import (
 from trainer.progress import progress_bar
 from trainer.quantization import QUANTIZATIONS, Quantization
 from trainer.scaling import FeatureKind
-from trainer.settings import PART_NAMES, PATCHES, FitSettings, Metric, PartName, default_features
+from trainer.settings import PART_NAMES, PATCHES, USUAL_BANDS, FitSettings, Metric, PartName, default_features
 from trainer.thresholds import Method, parse_method
 from trainer.training import Loss, TrainingSettings
 
@@ -158,6 +159,22 @@ seed_option = click.option(
     help="What judges a window.",
 )
 @click.option(
+    "--auto/--no-auto",
+    default=True,
+    show_default=True,
+    help="Let virtual defects in healthy windows choose how the spectrum is watched, where it is not said.",
+)
+@click.option(
+    "--spectrum-scale",
+    type=click.Choice(get_args(BandScale)),
+    help="Of the amplitudes that the spectrum's part watches.  [default: chosen; linear with --no-auto]",
+)
+@click.option(
+    "--spectrum-bands",
+    type=click.IntRange(2, 4096),
+    help="Bands that it watches.  [default: chosen; 32 with --no-auto]",
+)
+@click.option(
     "--folds",
     type=click.IntRange(3, 20),
     default=FOLDS,
@@ -199,6 +216,9 @@ def fit(
     learning_rate: float,
     loss: Loss,
     parts: tuple[PartName, ...],
+    auto: bool,
+    spectrum_scale: BandScale | None,
+    spectrum_bands: int | None,
     folds: int,
     seed: int,
     name: str | None,
@@ -229,6 +249,8 @@ def fit(
         TrainingSettings(epochs, TrainingSettings.patience, batch_size, learning_rate, seed, loss),
         bands=bands,
         padding=padding,
+        spectrum_scale=spectrum_scale or (None if auto else "linear"),
+        spectrum_bands=spectrum_bands or (None if auto else USUAL_BANDS),
         eps=eps,
         parts=parts,
         folds=folds,

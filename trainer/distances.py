@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 from sklearn.covariance import ledoit_wolf
 
-from agent.inference.distance import BandColumns, DistancePart, TimeColumns
+from agent.inference.distance import BandColumns, BandScale, DistancePart, TimeColumns
 from agent.inference.features import amplitude_spectrum, mean_square
 from agent.inference.window_numbers import WindowNumbers
+from trainer.settings import USUAL_BANDS
 
 FloatArray = npt.NDArray[np.float32]
 
-MAX_BANDS = 32
 _MAD_TO_SIGMA = 1.4826
 _CLIP = 8.0
 """Robust deviations at which a number is clipped before the covariance is taken."""
 _SPREAD_FLOOR = 1e-6
+_FLOOR_SHARE, _LEAST_FLOOR = 0.2, 1e-6
+"""A fifth of the median, which is the noise floor (see ``scaling``), of the healthy total."""
 
 
 def fit_time(windows: FloatArray, weight: float) -> DistancePart:
@@ -41,22 +45,30 @@ def fit_time(windows: FloatArray, weight: float) -> DistancePart:
     return _fit("time", weight, columns, numbers, spread)
 
 
-def fit_bands(windows: FloatArray, weight: float) -> DistancePart:
+def fit_bands(
+    windows: FloatArray, weight: float, scale: BandScale = "linear", count: int | None = None
+) -> DistancePart:
     """Fit the part that watches the spectrum in bands.
 
     A band's spread is at least the upper decile of all spreads: that is the noise floor, below which empty
-    bands cannot count.
+    bands cannot count. Of logarithms it is half the median: they deviate alike, and a steady line would cry.
 
     Args:
         windows: Centred, of a healthy machine, shape (n_windows, length, n_axes).
         weight: Of the part.
+        scale: Of the amplitude.
+        count: Bands an axis; None for ``USUAL_BANDS``, or as many as there are bins.
     """
     power = np.square(amplitude_spectrum(windows)[:, 1:].astype(np.float64))
     total_g = _medians(np.sqrt(power.sum(axis=1)))
-    columns = BandColumns("bands", min(MAX_BANDS, windows.shape[1] // 2), total_g)
+    columns = BandColumns("bands", min(count or USUAL_BANDS, windows.shape[1] // 2), total_g)
+    if scale != "linear":
+        floor = max(_FLOOR_SHARE * float(np.median(columns.of(WindowNumbers(windows)))), _LEAST_FLOOR)
+        columns = replace(columns, scale=scale, floor=float(f"{floor:.6g}") if scale == "log" else 0.0)
     numbers = columns.of(WindowNumbers(windows)).astype(np.float64)
     spreads = _mad(numbers)
-    spread = np.maximum(spreads, max(float(np.quantile(spreads, 0.9)), _SPREAD_FLOOR))
+    least = 0.5 * np.median(spreads) if scale == "log" else np.quantile(spreads, 0.9)
+    spread = np.maximum(spreads, max(float(least), _SPREAD_FLOOR))
     return _fit("spectrum", weight, columns, numbers, spread)
 
 

@@ -29,6 +29,7 @@ from agent.inference.window_numbers import WindowNumbers
 from trainer.bundle import MODEL, check_writable, golden_windows, write_bundle
 from trainer.calibration import AnyPart, Calibration, calibrate_scores
 from trainer.checkpoint import Checkpoint
+from trainer.choosing import SpectrumChoices, choose_spectrum
 from trainer.converter import shared_converter
 from trainer.crossfit import false_alarms, left_out_sessions, out_of_fold
 from trainer.datasets import Source, check_sources, choose_window, common_rate
@@ -151,9 +152,24 @@ def fit(
     check_writable(target.path)
     shared_converter().start()
     subject = take(sources, settings)
+    settings, choices = decided(subject, settings, on_progress)
     networks = learn(subject, settings, on_progress, checkpoint)
     settings, graphs = converted(subject, networks, settings, on_progress)
-    return bundle_up(subject, graphs, settings, target, signer)
+    return bundle_up(subject, graphs, settings, target, signer, choices)
+
+
+def decided(
+    subject: Subject, settings: FitSettings, on_progress: OnProgress
+) -> tuple[FitSettings, SpectrumChoices | None]:
+    """Return the settings with what the healthy windows decide, and what was tried for that."""
+    if "spectrum" not in settings.parts or (settings.spectrum_scale and settings.spectrum_bands):
+        return settings, None
+    on_progress("choosing the spectrum", 0.0)
+    choices = choose_spectrum(
+        subject.folded, settings.spectrum_scale, settings.spectrum_bands, settings.training.seed
+    )
+    chosen = choices.chosen
+    return replace(settings, spectrum_scale=chosen.scale, spectrum_bands=chosen.bands), choices
 
 
 def take(sources: Sequence[Source], settings: FitSettings) -> Subject:
@@ -220,7 +236,12 @@ def converted(
 
 
 def bundle_up(
-    subject: Subject, graphs: Graphs, settings: FitSettings, target: Target, signer: Signer | None
+    subject: Subject,
+    graphs: Graphs,
+    settings: FitSettings,
+    target: Target,
+    signer: Signer | None,
+    choices: SpectrumChoices | None = None,
 ) -> FitReport:
     """Fit the other parts, calibrate all of them across the folds, and write the bundle.
 
@@ -230,6 +251,7 @@ def bundle_up(
         settings: The choices.
         target: What to write.
         signer: Signs the bundle; None for an unsigned one.
+        choices: What the healthy windows decided, for the record.
 
     Raises:
         DataError: If no line can be placed.
@@ -241,7 +263,7 @@ def bundle_up(
 
     def parts(windows: FloatArray, graph: Graph) -> tuple[AnyPart, ...]:
         part = _judging(network_part(graph.features, settings), graph, windows, settings)
-        return fit_parts(settings.parts, windows, axes, part)
+        return fit_parts(settings, windows, axes, part)
 
     def fitted(graph_of: Sequence[Graph]) -> Callable[[FloatArray, int], tuple[tuple[AnyPart, ...], Models]]:
         return lambda windows, left_out: (parts(windows, graph_of[left_out]), _loaded(graph_of[left_out]))
@@ -261,6 +283,7 @@ def bundle_up(
         left_out_sessions(
             folded, scores, subject.groups, fitted(graphs.sessions), manifest.thresholds, names
         ),
+        choices,
     )
     manifest = replace(manifest, provenance=provenance.document())
     with diverted_output():

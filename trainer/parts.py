@@ -16,7 +16,7 @@ from trainer.calibration import AnyPart
 from trainer.distances import fit_bands, fit_time
 from trainer.error_covariance import fit_error_distance
 from trainer.scaling import fit_level
-from trainer.settings import PART_NAMES, PartName
+from trainer.settings import FitSettings, PartName
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -30,12 +30,12 @@ def weight(name: PartName, names: Sequence[PartName]) -> float:
 
 
 def fit_parts(
-    names: Sequence[PartName], windows: FloatArray, axes: Sequence[str], network: ReconstructionPart
+    settings: FitSettings, windows: FloatArray, axes: Sequence[str], network: ReconstructionPart
 ) -> tuple[AnyPart, ...]:
     """Return the chosen parts in their order, without tails; the network is fitted already.
 
     Args:
-        names: Which parts.
+        settings: Which parts, and how the spectrum is watched.
         windows: Of a healthy machine, shape (n_windows, length, n_axes).
         axes: Names of the axes.
         network: The part of the network.
@@ -45,16 +45,14 @@ def fit_parts(
     """
     x = centred(windows)
     parts: list[AnyPart] = []
-    for name in PART_NAMES:
-        if name not in names:
-            continue
-        share = weight(name, names)
+    for name in settings.parts:
+        share = weight(name, settings.parts)
         if name == "level":
             parts.append(replace(fit_level(windows, axes), weight=share))
         elif name == "time":
             parts.append(fit_time(x, share))
         elif name == "spectrum":
-            parts.append(fit_bands(x, share))
+            parts.append(fit_bands(x, share, settings.spectrum_scale or "linear", settings.spectrum_bands))
         else:
             parts.append(replace(network, weight=share))
     return tuple(parts)
@@ -83,11 +81,16 @@ def _refit(
     if isinstance(part, LevelPart):
         return replace(fit_level(windows, axes), name=part.name, weight=part.weight)
     if isinstance(part, DistancePart):
-        fit = fit_time if isinstance(part.columns, TimeColumns) else fit_bands
-        return replace(fit(centred(windows), part.weight), name=part.name)
+        return replace(_refit_distance(part, centred(windows)), name=part.name)
     bare = replace(part, tails=())
     if part.distance is None:
         return bare
     distance = part.distance
     fitted = fit_error_distance(bare, models[part.model], windows, distance.view, distance.eps)
     return replace(bare, distance=fitted)
+
+
+def _refit_distance(part: DistancePart, x: FloatArray) -> DistancePart:
+    if isinstance(part.columns, TimeColumns):
+        return fit_time(x, part.weight)
+    return fit_bands(x, part.weight, part.columns.scale, part.columns.count)

@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from trainer.choosing import SpectrumChoices
 from trainer.crossfit import SessionFalseAlarms
 from trainer.datasets import Source
 from trainer.evaluation import FalseAlarms, Fidelity
@@ -74,6 +75,8 @@ class Provenance:
     """For warning and alarm, every window judged by what the other folds taught."""
     left_out: tuple[SessionFalseAlarms, ...]
     """For each recording that the others did not know; none if there is one only."""
+    choices: SpectrumChoices | None
+    """What the healthy windows decided; None if all was given."""
     versions: Mapping[str, str]
     revision: str | None
     """Of the trainer in git, if it has one."""
@@ -91,6 +94,7 @@ def tell(
     fidelity: Fidelity | None,
     false_alarms: tuple[FalseAlarms, ...],
     left_out: tuple[SessionFalseAlarms, ...] = (),
+    choices: SpectrumChoices | None = None,
 ) -> Provenance:
     """Return the provenance of a model that was just made on this machine."""
     return Provenance(
@@ -101,6 +105,7 @@ def tell(
         fidelity,
         false_alarms,
         left_out,
+        choices,
         library_versions(),
         git_revision(),
     )

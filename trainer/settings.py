@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from agent.inference.distance import BandScale
 from trainer.folds import FOLDS
 from trainer.models import ARCHITECTURES, NetworkSettings
 from trainer.quantization import Quantization
@@ -19,6 +20,9 @@ PART_NAMES: tuple[PartName, ...] = get_args(PartName)
 
 PATCHES = "patches"
 """The default architecture (``trainer.models.patches``), whose training and features are fixed."""
+
+USUAL_BANDS = 32
+"""Bands an axis in which a spectrum is watched, if a window has so many bins."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,11 @@ class FitSettings:
     network: NetworkSettings = field(default_factory=lambda: NetworkSettings(PATCHES, ()))
     training: TrainingSettings = field(default_factory=TrainingSettings)
     parts: tuple[PartName, ...] = PART_NAMES
-    """Which parts judge a window."""
+    """Which parts judge a window, in the order of ``PART_NAMES``."""
+    spectrum_scale: BandScale | None = None
+    """Of the amplitude in the spectrum's part; None lets virtual defects in healthy windows choose."""
+    spectrum_bands: int | None = None
+    """Bands an axis of the spectrum's part, likewise."""
     padding: Literal["none", "zeros"] = "none"
     """``zeros``: the first windows of a stretch are padded with zeros on the left."""
     folds: int = FOLDS

@@ -9,6 +9,7 @@ from agent.inference.features import RawFeatures, SpectrumFeatures
 from agent.inference.manifest import Manifest, manifest_bytes
 from agent.inference.parts import ReconstructionPart
 from agent.inference.scoring import Threshold
+from trainer.choosing import SpectrumChoices
 from trainer.evaluation import FalseAlarms
 from trainer.fit import FitReport
 from trainer.models import ARCHITECTURES
@@ -51,6 +52,8 @@ def _lines(report: FitReport) -> Iterator[tuple[str, str]]:
     )
     yield "parts", ", ".join(f"{part.name} {part.weight:.2g}" for part in manifest.parts)
     yield "features", _features(manifest)
+    if provenance.choices is not None:
+        yield "spectrum", _choices(provenance.choices)
     yield "network", _network(report)
     if provenance.training.loss is not None:
         yield "loss", _loss(provenance.training)
@@ -107,6 +110,15 @@ def _network(report: FitReport) -> str:
     return (
         f"{network.architecture} {units} {network.activation}, {training.parameters} parameters, "
         f"{training.best_epoch} epochs, best by the held-out windows of {training.epochs} tried"
+    )
+
+
+def _choices(choices: SpectrumChoices) -> str:
+    chosen, others = choices.chosen, [one for one in choices.tried if one != choices.chosen]
+    beside = ", ".join(f"{one.scale} {one.bands} {one.found:.0%}" for one in others)
+    return (
+        f"{chosen.scale} amplitude in {chosen.bands} bands finds {chosen.found:.0%} of virtual defects of "
+        f"half the level ({beside})"
     )
 
 

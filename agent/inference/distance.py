@@ -19,6 +19,8 @@ from agent.inference.window_numbers import WindowNumbers
 
 FloatArray = npt.NDArray[np.float32]
 
+BandScale = Literal["linear", "root", "log"]
+
 _QUIET = 0.3
 """A quarter of a window is quiet below this part of the healthy RMS."""
 _TINY = np.float32(1e-20)
@@ -80,7 +82,8 @@ class TimeColumns:
 class BandColumns:
     """Amplitude in equally wide bands of each axis' Hann spectrum, without DC, over the axis' healthy total.
 
-    The amplitude is linear: a logarithm hides level and makes empty bands speak.
+    The amplitude is usually linear: a logarithm hides level and makes empty bands speak. Where weak bands
+    tell more than strong ones its root, or its logarithm above a floor, may see better.
     """
 
     kind: Literal["bands"]
@@ -88,6 +91,14 @@ class BandColumns:
     """Bands an axis."""
     total_g: tuple[float, ...]
     """Healthy median amplitude of the whole spectrum per axis."""
+    scale: BandScale = "linear"
+    """The amplitude itself, its square root, or ln(amplitude + floor)."""
+    floor: Annotated[float, Range(0.0, 1.0)] = 0.0
+    """Added before the logarithm, as a part of the healthy total."""
+
+    def __post_init__(self) -> None:
+        if (self.scale == "log") != (self.floor > 0.0):
+            raise ValueError("a floor above 0 goes with the scale log, and with no other")
 
     def of(self, numbers: WindowNumbers) -> FloatArray:
         """Return the amplitudes, shape (n_windows, n_axes x count), axis by axis."""
@@ -95,6 +106,11 @@ class BandColumns:
         bands = np.add.reduceat(power, _band_starts(power.shape[2], self.count), axis=2)
         np.sqrt(bands, out=bands)
         bands *= self._per_total
+        if self.scale == "root":
+            np.sqrt(bands, out=bands)
+        elif self.scale == "log":
+            bands += np.float32(self.floor)
+            np.log(bands, out=bands)
         by_axis: FloatArray = bands.reshape(len(numbers), -1)
         return by_axis
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from agent.inference.distance import BandColumns, DistancePart, TimeColumns
+from agent.inference.distance import BandColumns, BandScale, DistancePart, TimeColumns
 from agent.inference.features import PatchFeatures
 from agent.inference.window import FloatArray
 from agent.inference.window_numbers import WindowNumbers
@@ -99,3 +99,20 @@ def test_patches_follow_each_other_with_all_axes() -> None:
     assert target[0, 0].tolist() == [-11.0, -5.5, -9.0, -4.5, -7.0, -3.5, -5.0, -2.5]
     assert target[0, 1, ::2].tolist() == [-7.0, -5.0, -3.0, 3.0]
     assert target[0, 3, ::2].tolist() == [5.0, 7.0, 9.0, 11.0]
+
+
+@pytest.mark.parametrize(
+    ("scale", "floor", "expected"),
+    # An amplitude of 0.25 g over a healthy total of 1 g, in one band of its own.
+    [("linear", 0.0, 0.25), ("root", 0.0, 0.5), ("log", 0.05, math.log(0.3))],
+)
+def test_amplitudes_may_be_scaled(scale: BandScale, floor: float, expected: float) -> None:
+    # The Hann window spreads a sine over three bins, whose root sum of squares is sqrt(1.5) amplitudes.
+    window = sine(0.25 / math.sqrt(1.5), 36)
+    bands = BandColumns("bands", 32, (1.0,), scale, floor).of(WindowNumbers(window))[0]
+    assert bands[4] == pytest.approx(expected, abs=1e-3)
+
+
+def test_a_floor_goes_with_the_logarithm_only() -> None:
+    with pytest.raises(ValueError, match="goes with the scale log"):
+        BandColumns("bands", 32, (1.0,), "log")
