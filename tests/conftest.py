@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from agent.inference.bundle import GOLDEN, MANIFEST
 from agent.inference.detector import Detector
@@ -22,6 +23,10 @@ from agent.inference.window import WindowSpec
 # (RMS - 1) / 0.1 upwards and (1 - RMS) / 0.1 downwards; ranks reach from -1 to 1, from there on the tail is
 # exponential with scale 1.
 EASY_TAIL = Tail(body=(-1.0, 0.0, 1.0), shape=0.0, scale=1.0)
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("judder", deadline=None)
+settings.load_profile("judder")
 
 MakeBundle = Callable[..., Path]
 

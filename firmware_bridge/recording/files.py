@@ -24,7 +24,8 @@ def load_recording(
     CSV: separated by commas, semicolons or tabs, with or without a header. A time column (time, timestamp, t,
     datetime, also with a unit) gives the rate and the gaps. NPZ: arrays (n,) are channels, (n, c) give c
     channels each, (files, n, c) give one segment per file; a scalar ``sample_rate_hz`` or ``rate_hz`` is
-    the rate. WAV: the counts of ``WavWriter``, with their side-car.
+    the rate, and an array of times is read as a time column is. WAV: the counts of ``WavWriter``, with
+    their side-car.
 
     Args:
         path: A ``.csv``, ``.npz`` or ``.wav`` file.

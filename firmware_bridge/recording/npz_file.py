@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from firmware_bridge.errors import RecordingError
-from firmware_bridge.recording.columns import channel_names, find_columns, is_signal
+from firmware_bridge.recording.columns import channel_names, find_columns, is_signal, time_scale, time_unit
 from firmware_bridge.recording.model import FloatArray, Recording, Segment, find_unusable
-from firmware_bridge.recording.time_axis import check_rate
+from firmware_bridge.recording.time_axis import Timing, check_rate, check_times, timing
 
 RATE_NAMES = ("sample_rate_hz", "rate_hz")
 SEGMENTS_NAME = "segments"
@@ -29,6 +30,12 @@ def load_npz(path: Path, columns: tuple[str, ...] | None, rate_hz: float | None)
     bounds = arrays.pop(SEGMENTS_NAME, None)
     rows = _count_rows(path, arrays)
     channels, used, segments = _channels(path, arrays, rows)
+    known_hz = check_rate(path, rate_hz, stored_hz, "the file")
+    told = Timing(known_hz, segments, ())
+    if bounds is not None:
+        told = Timing(known_hz, _stored_segments(path, bounds, rows), ())
+    elif len(segments) == 1:
+        told = _time(path, arrays, rows, known_hz) or told
     notes = [f"left out: {name}" for name in arrays if name not in used]
     names = list(channels)
     wanted = find_columns(path, names, columns) if columns is not None else range(len(names))
@@ -37,9 +44,9 @@ def load_npz(path: Path, columns: tuple[str, ...] | None, rate_hz: float | None)
         path=path,
         columns=tuple(names[index] for index in wanted),
         samples=samples,
-        rate_hz=check_rate(path, rate_hz, stored_hz, "the file"),
-        segments=segments if bounds is None else _stored_segments(path, bounds, rows),
-        notes=tuple(notes),
+        rate_hz=told.rate_hz,
+        segments=told.segments,
+        notes=(*notes, *told.notes),
     )
 
 
@@ -75,6 +82,18 @@ def _take_rate(path: Path, arrays: dict[str, Array]) -> float | None:
                     f"a sample rate of {rate_hz:g} Hz is not possible", path=path, column=name
                 )
             return rate_hz
+    return None
+
+
+def _time(path: Path, arrays: dict[str, Array], rows: int, known_hz: float | None) -> Timing | None:
+    """Return what the first array of times tells, or None if there is none."""
+    for name, values in arrays.items():
+        if time_unit(name) is not None and values.dtype.kind in "fiu" and values.shape == (rows,):
+            scale, notes = time_scale(path, name)
+            times_s = values.astype(np.float64) * scale
+            check_times(path, times_s, name)
+            told = timing(path, times_s - times_s[0], known_hz, name)
+            return replace(told, notes=notes + told.notes)
     return None
 
 

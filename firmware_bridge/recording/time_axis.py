@@ -57,6 +57,21 @@ def timing(path: Path, times_s: TimeArray, given_hz: float | None, column: str) 
     return Timing(rate_hz, segments, tuple(describe(times_s, rate_hz, segments)))
 
 
+def check_times(path: Path, times_s: TimeArray, column: str) -> None:
+    """Check times that come as an array.
+
+    Raises:
+        RecordingError: If one is missing, or earlier than the one before it.
+    """
+    bad = np.flatnonzero(~np.isfinite(times_s))
+    if bad.size:
+        raise RecordingError(f"time {bad[0]} (counted from 0) is missing; fill it", path=path, column=column)
+    row = first_step_back(times_s)
+    if row is not None:
+        message = f"time runs backwards at sample {row} (counted from 0); split the file or sort its rows"
+        raise RecordingError(message, path=path, column=column)
+
+
 def first_step_back(times_s: TimeArray) -> int | None:
     """Return the first row that is earlier than the one before it, or None."""
     back = np.flatnonzero(np.diff(times_s) < 0)

@@ -186,7 +186,7 @@ def test_a_full_fifo_counts_as_a_loss() -> None:
 waits_us = st.integers(0, 100) | st.integers(0, 200_000)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.sampled_from(RATES_HZ), st.lists(waits_us, max_size=40))
 def test_no_sample_is_doubled_disordered_or_forgotten(rate_hz: float, waits: list[int]) -> None:
     bench = Bench(rate_hz)

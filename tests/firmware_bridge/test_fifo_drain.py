@@ -85,7 +85,7 @@ def near_400_hz(chip: str) -> float:
 waits_periods = st.floats(0, 2) | st.floats(0, 100) | st.floats(100, 1500)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(sorted(DRIVERS)), st.lists(waits_periods, min_size=1, max_size=25))
 def test_no_sample_is_doubled_disordered_or_forgotten(chip: str, waits: list[float]) -> None:
     bench = Bench(chip)

@@ -45,6 +45,26 @@ def test_a_stack_gives_a_segment_a_file(path: Path) -> None:
     assert recording.notes == ("left out: file_index",)
 
 
+def test_times_give_rate_and_gaps(path: Path) -> None:
+    times_ms = np.array([*range(40), *range(60, 80)]) * 5
+    np.savez(path, time_ms=times_ms, x=np.arange(60.0))
+    recording = load_recording(path)
+    assert recording.columns == ("x",)
+    assert recording.rate_hz == 200
+    assert recording.segments == (Segment(0, 40), Segment(40, 60))
+    assert recording.notes == (
+        "left out: time_ms",
+        "1 gaps of more than 5 periods, longest 0.105 s",
+    )
+    with pytest.raises(
+        RecordingError, match="the given rate is 100 Hz, but the column 'time_ms' says 200 Hz"
+    ):
+        load_recording(path, rate_hz=100)
+    np.savez(path, time_ms=times_ms[::-1], x=np.arange(60.0))
+    with pytest.raises(RecordingError, match=r"column 'time_ms': time runs backwards at sample 1"):
+        load_recording(path)
+
+
 def test_the_given_rate_must_agree(path: Path) -> None:
     np.savez(path, x=np.zeros(3), sample_rate_hz=200.0)
     assert load_recording(path, rate_hz=209).rate_hz == 209

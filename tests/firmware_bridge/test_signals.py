@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_bridge.errors import BridgeError, RecordingError, SignalError
@@ -123,7 +123,6 @@ SOURCES: dict[str, Callable[[], SignalSource]] = {
 }
 
 
-@settings(deadline=None)
 @given(st.sampled_from(sorted(SOURCES)), st.lists(st.integers(0, 1600), max_size=8))
 def test_the_signal_does_not_depend_on_how_it_is_asked_for(name: str, cuts: list[int]) -> None:
     times_s = seconds(2, 800)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from firmware_bridge.errors import RecordingError
 from firmware_bridge.recording.columns import find_columns, is_signal, split_unit, time_scale, time_unit
 from firmware_bridge.recording.model import FloatArray, Recording, Segment, find_unusable
-from firmware_bridge.recording.time_axis import Timing, check_rate, first_step_back, timing
+from firmware_bridge.recording.time_axis import Timing, check_rate, check_times, timing
 
 Array = npt.NDArray[Any]
 TimeArray = npt.NDArray[np.float64]
@@ -154,13 +154,7 @@ def _time(path: Path, contents: Contents, n_samples: int, known_hz: float | None
     if found is None:
         return Timing(known_hz, (Segment(0, n_samples),), ())
     name, times_s, notes = found
-    bad = np.flatnonzero(~np.isfinite(times_s))
-    if bad.size:
-        raise RecordingError(f"time {bad[0]} (counted from 0) is missing; fill it", path=path, column=name)
-    row = first_step_back(times_s)
-    if row is not None:
-        message = f"time runs backwards at sample {row} (counted from 0); split the file or sort its rows"
-        raise RecordingError(message, path=path, column=name)
+    check_times(path, times_s, name)
     told = timing(path, times_s - times_s[0], known_hz, name)
     return Timing(told.rate_hz, told.segments, notes + told.notes)
 
