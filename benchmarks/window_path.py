@@ -1,4 +1,4 @@
-"""Cost of one window: judder's path against its floor and against the usual tutorial script.
+"""Cost of one window: judder's path against its floor and against the usual tutorial script; and of a replay.
 
 The path goes from the ring buffer to the alarm's decision. The floor is what no implementation can leave out:
 the bare rfft of the window and the bare TFLite invoke. The tutorial script keeps samples in a deque, makes an
@@ -7,6 +7,7 @@ array of a list for each window and takes the mean squared error, with no level 
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,15 +19,19 @@ from tflite_runtime.interpreter import Interpreter
 
 import agent
 from agent.alarm import Alarm, AlarmPolicy
-from agent.inference.bundle import read_bundle
-from agent.inference.detector import Detector
+from agent.inference.bundle import Bundle, read_bundle
+from agent.inference.detector import Detector, judge_recording
 from agent.ring_buffer import RingBuffer, WindowReader
+from benchmarks.bundles import RATE_HZ, default_bundle, healthy
 from benchmarks.timing import cpu_us
 from firmware_bridge.accelerometer import SampleBlock
 
 BUNDLE = Path(agent.__file__).parent / "demo" / "demo-1.judder"
 
 FloatArray = npt.NDArray[np.float32]
+
+_BATCHES, _WINDOWS = 15, 500
+_REPLAYS, _REPLAY_S = 7, 60.0
 
 
 @dataclass(frozen=True)
@@ -37,23 +42,45 @@ class WindowCost:
     n_axes: int
     path_us: float
     floor_us: float
-    tutorial_us: float
+    tutorial_us: float | None
+    """None for a network that does not give back its input: the script has one that does."""
+    replay_us: float
+    """Of a recording in memory, many windows at once."""
+    replay_speed: float
+    """Times real time at 3.2 kHz."""
 
 
-def measure(bundle_path: Path = BUNDLE) -> WindowCost:
-    """Measure all three in this process, on the same samples and the same model."""
-    bundle = read_bundle(bundle_path)
+def measure(bundle: Bundle) -> WindowCost:
+    """Measure all in this process, on the same model."""
     (content,) = bundle.models.values()
     spec = bundle.manifest.window
-    samples = np.random.default_rng(0).normal(0, 0.05, (spec.length, len(bundle.manifest.axes)))
-    window = samples.astype(np.float32)
+    window = healthy(spec.length / RATE_HZ)
+    detector = Detector(bundle.manifest, bundle.models)
+    replay_us = _replay_us(detector)
     return WindowCost(
         length=spec.length,
         n_axes=window.shape[1],
-        path_us=cpu_us(_path(Detector(bundle.manifest, bundle.models), window)),
-        floor_us=cpu_us(_floor(content, window)),
-        tutorial_us=cpu_us(_tutorial(content, window, spec.hop)),
+        path_us=_us(_path(detector, window)),
+        floor_us=_us(_floor(content, window)),
+        tutorial_us=_us(_tutorial(content, window, spec.hop)) if _reproduces(content) else None,
+        replay_us=replay_us,
+        replay_speed=spec.hop / RATE_HZ / (replay_us * 1e-6),
     )
+
+
+def _us(work: Callable[[], object]) -> float:
+    return cpu_us(work, repeat=_BATCHES, number=_WINDOWS)
+
+
+def _replay_us(detector: Detector) -> float:
+    """Return CPU microseconds per window of a replay, the fastest of several."""
+    samples = healthy(_REPLAY_S)
+    times = []
+    for _ in range(_REPLAYS):
+        begin = time.process_time_ns()
+        starts, _ = judge_recording(detector, samples, [(0, len(samples))])
+        times.append((time.process_time_ns() - begin) / len(starts) / 1000)
+    return min(times)
 
 
 def _path(detector: Detector, window: FloatArray) -> Callable[[], object]:
@@ -78,6 +105,12 @@ def _interpreter(content: bytes) -> Interpreter:
     interpreter = Interpreter(model_content=content, num_threads=1)
     interpreter.allocate_tensors()
     return interpreter
+
+
+def _reproduces(content: bytes) -> bool:
+    interpreter = _interpreter(content)
+    put, take = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    return put["shape"].tolist() == take["shape"].tolist()
 
 
 def _floor(content: bytes, window: FloatArray) -> Callable[[], object]:
@@ -118,15 +151,23 @@ def _tutorial(content: bytes, window: FloatArray, hop: int) -> Callable[[], obje
 
 def main() -> None:
     """Print the cost of a window."""
-    cost = measure()
-    print(f"window path, {cost.length} x {cost.n_axes} samples, CPU per window")
+    models = (("dense, the demo's", read_bundle(BUNDLE)), ("default detector", default_bundle()))
+    for name, bundle in models:
+        _tell(name, measure(bundle))
+
+
+def _tell(name: str, cost: WindowCost) -> None:
+    print(f"window path, {name}, {cost.length} x {cost.n_axes} samples, CPU per window")
     rows = (
         ("floor: bare rfft + TFLite invoke", cost.floor_us),
         ("judder: ring buffer to alarm decision", cost.path_us),
         ("tutorial script: deque, lists, no alarm", cost.tutorial_us),
+        ("judder: replay of a recording", cost.replay_us),
     )
-    for name, microseconds in rows:
-        print(f"  {name:<40} {microseconds:8.1f} us  {microseconds / cost.floor_us:5.2f} x floor")
+    for row, microseconds in rows:
+        if microseconds is not None:
+            print(f"  {row:<40} {microseconds:8.1f} us  {microseconds / cost.floor_us:5.2f} x floor")
+    print(f"  replay at {RATE_HZ:g} Hz {cost.replay_speed:38.0f} x real time on one core (aim >= 2000)")
 
 
 if __name__ == "__main__":
