@@ -26,7 +26,7 @@ def report(bundle: Path, chosen: DataChoice, beta: float, rule: tuple[int, int],
     from trainer.alerts import AlertRule
     from trainer.labels import Label
     from trainer.metrics import evaluate
-    from trainer.report import build_report, write_report
+    from trainer.report.page import build_report, write_report
     from trainer.scored import labelled_scores, score
 
     if not chosen:
@@ -34,6 +34,7 @@ def report(bundle: Path, chosen: DataChoice, beta: float, rule: tuple[int, int],
     detector, source = opened(bundle)
     scored = score(detector, chosen.load(source.manifest.axes, Label.IGNORE))
     known = len(labelled_scores(scored)[0]) > 0
-    evaluation = evaluate(source.manifest, scored, beta, AlertRule(*rule)) if known else None
-    write_report(out, build_report(source, scored, evaluation))
+    alert_rule = AlertRule(*rule)
+    evaluation = evaluate(source.manifest, scored, beta, alert_rule) if known else None
+    write_report(out, build_report(source, scored, evaluation, alert_rule))
     click.echo(f"{out}, {out.stat().st_size / 1000:.0f} kB")
