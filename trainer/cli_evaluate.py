@@ -12,6 +12,7 @@ from trainer.data_options import (
     ManyFiles,
     bundle_argument,
     data_options,
+    judged,
     opened,
     warn_of_learnt,
 )
@@ -62,7 +63,6 @@ def evaluate(bundle: Path, chosen: DataChoice, beta: float, rule: tuple[int, int
     from trainer.evaluation_text import evaluation_json, evaluation_table
     from trainer.labels import Label
     from trainer.metrics import evaluate as evaluate_scores
-    from trainer.scored import score
 
     if not chosen:
         raise click.UsageError("no recordings: give --data, --normal or --anomalous")
@@ -71,6 +71,6 @@ def evaluate(bundle: Path, chosen: DataChoice, beta: float, rule: tuple[int, int
     detector, opened_bundle = opened(bundle)
     loaded = chosen.load(opened_bundle.manifest.axes, Label.IGNORE)
     warn_of_learnt(loaded, opened_bundle.manifest)
-    scored = score(detector, loaded)
+    scored = judged(detector, loaded)
     evaluation = evaluate_scores(opened_bundle.manifest, scored, beta, AlertRule(*rule))
     click.echo(evaluation_json(evaluation) if as_json else evaluation_table(evaluation))

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from trainer.cli_evaluate import beta_option, rule_option
-from trainer.data_options import DataChoice, ManyFiles, bundle_argument, data_options, opened
+from trainer.data_options import DataChoice, ManyFiles, bundle_argument, data_options, judged, opened
 
 
 @click.command(cls=ManyFiles)
@@ -27,12 +27,12 @@ def report(bundle: Path, chosen: DataChoice, beta: float, rule: tuple[int, int],
     from trainer.labels import Label
     from trainer.metrics import evaluate
     from trainer.report.page import build_report, write_report
-    from trainer.scored import labelled_scores, score
+    from trainer.scored import labelled_scores
 
     if not chosen:
         raise click.UsageError("no recordings: give --data, --normal or --anomalous")
     detector, source = opened(bundle)
-    scored = score(detector, chosen.load(source.manifest.axes, Label.IGNORE))
+    scored = judged(detector, chosen.load(source.manifest.axes, Label.IGNORE))
     known = len(labelled_scores(scored)[0]) > 0
     alert_rule = AlertRule(*rule)
     evaluation = evaluate(source.manifest, scored, beta, alert_rule) if known else None
