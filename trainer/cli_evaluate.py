@@ -12,6 +12,7 @@ from trainer.data_options import (
     ManyFiles,
     bundle_argument,
     data_options,
+    judged,
     opened,
     warn_of_learnt,
 )
@@ -84,7 +85,6 @@ def evaluate(
     from trainer.evaluation_text import evaluation_json, evaluation_table
     from trainer.labels import Label
     from trainer.metrics import evaluate as evaluate_scores
-    from trainer.scored import score
 
     if not chosen:
         raise click.UsageError("no recordings: give --data, --normal or --anomalous")
@@ -93,7 +93,7 @@ def evaluate(
     detector, opened_bundle = opened(bundle)
     loaded = chosen.load(opened_bundle.manifest.axes, Label.IGNORE)
     warn_of_learnt(loaded, opened_bundle.manifest)
-    scored = score(detector, loaded)
+    scored = judged(detector, loaded)
     policy = AlarmPolicy(*rule, persistence_hours=persistence_hours)
     evaluation = evaluate_scores(opened_bundle.manifest, scored, beta, policy)
     click.echo(evaluation_json(evaluation) if as_json else evaluation_table(evaluation))

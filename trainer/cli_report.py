@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from trainer.cli_evaluate import beta_option, persistence_option, rule_option
-from trainer.data_options import DataChoice, ManyFiles, bundle_argument, data_options, opened
+from trainer.data_options import DataChoice, ManyFiles, bundle_argument, data_options, judged, opened
 
 
 @click.command(cls=ManyFiles)
@@ -34,15 +34,15 @@ def report(
     from agent.alarm import AlarmPolicy
     from trainer.labels import Label
     from trainer.metrics import evaluate
-    from trainer.report import build_report, write_report
-    from trainer.scored import labelled_scores, score
+    from trainer.report.page import build_report, write_report
+    from trainer.scored import labelled_scores
 
     if not chosen:
         raise click.UsageError("no recordings: give --data, --normal or --anomalous")
     detector, source = opened(bundle)
-    scored = score(detector, chosen.load(source.manifest.axes, Label.IGNORE))
+    scored = judged(detector, chosen.load(source.manifest.axes, Label.IGNORE))
     known = len(labelled_scores(scored)[0]) > 0
     policy = AlarmPolicy(*rule, persistence_hours=persistence_hours)
     evaluation = evaluate(source.manifest, scored, beta, policy) if known else None
-    write_report(out, build_report(source, scored, evaluation))
+    write_report(out, build_report(source, scored, evaluation, policy))
     click.echo(f"{out}, {out.stat().st_size / 1000:.0f} kB")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from agent.inference.detector import Detector
     from agent.inference.manifest import Manifest
     from trainer.labels import Assumption, Label, LabelledSource
+    from trainer.scored import ScoredRecording
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 _MANY = ("--data", "--normal", "--anomalous")
@@ -157,6 +159,21 @@ def opened(path: Path) -> tuple[Detector, Bundle]:
 
     with diverted_output():
         return open_detector(path)
+
+
+def judged(detector: Detector, labelled: Sequence[LabelledSource]) -> list[ScoredRecording]:
+    """Judge recordings; on a terminal with a bar that tells how far it is.
+
+    Raises:
+        DataError: See ``trainer.scored.score``.
+    """
+    from trainer.scored import score, window_count
+
+    if not sys.stderr.isatty():
+        return score(detector, labelled)
+    total = window_count(labelled, detector.manifest.window)
+    with click.progressbar(length=total, label="judging", file=sys.stderr) as bar:
+        return score(detector, labelled, bar.update)
 
 
 def warn_of_learnt(labelled: Sequence[LabelledSource], manifest: Manifest) -> None:

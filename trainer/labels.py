@@ -180,17 +180,26 @@ def _unit(path: Path, names: Sequence[str]) -> Literal["rows", "seconds"]:
 
 def _stretch(row: Mapping[str, str | None], unit: Literal["rows", "seconds"], origin: str) -> Stretch:
     first_name, last_name = _COLUMNS[unit]
-    number = int if unit == "rows" else float
+    number = _row_number if unit == "rows" else float
     try:
         first, last = number(row[first_name] or ""), number(row[last_name] or "")
         label = Label[(row["label"] or "").strip().upper()]
     except ValueError as error:
-        raise DataError(f"{origin}: {first_name} and {last_name} must be numbers") from error
+        kind = "whole numbers" if unit == "rows" else "numbers"
+        raise DataError(f"{origin}: {first_name} and {last_name} must be {kind}") from error
     except KeyError as error:
         raise DataError(f"{origin}: '{row['label']}' is no label; write anomaly, normal or ignore") from error
     if not 0 <= first <= last < math.inf:
         raise DataError(f"{origin}: {first:g} to {last:g} is no stretch; give its first and its last, from 0")
     return Stretch(first, last, unit, label, origin)
+
+
+def _row_number(text: str) -> int:
+    """Return a row number; spreadsheets write whole numbers as 17.0, too."""
+    value = float(text)
+    if not value.is_integer():
+        raise ValueError(text)
+    return int(value)
 
 
 def _rows(source: Source, labels: Labels, assumptions: Sequence[Assumption], base: Label) -> LabelArray:

@@ -12,7 +12,7 @@ from sklearn import metrics
 
 from agent.alarm import Alarm, AlarmPolicy, episodes
 from agent.inference.manifest import Manifest
-from agent.inference.scoring import Level
+from agent.inference.scoring import Level, Thresholds
 from trainer.errors import DataError
 from trainer.evaluation import CONFIDENCE, upper_limit
 from trainer.labels import Label, anomalies
@@ -62,8 +62,11 @@ class Detection:
     first_row: int
     last_row: int
     delay_s: float | None
-    """From its first row to the last sample of the window that raised the alert; None if it was missed."""
+    """From its first row to the last sample of the window that raised the alert; None if it was missed, if an
+    alert stood before, or if the sample rate is unknown."""
     found: bool
+    standing: bool
+    """True if the alert had been raised before the anomaly began, by something else."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,9 @@ class EventFigures:
 
     detections: tuple[Detection, ...]
     found: int
+    median_delay_s: float | None
+    """Of the anomalies that raised an alert; None if there is none."""
+    worst_delay_s: float | None
     false_alerts: int
     """Alerts raised by normal windows only."""
     false_alerts_per_day: float | None
@@ -89,6 +95,27 @@ class LevelFigures:
     method: str
     windows: WindowFigures
     events: EventFigures
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Windows of one class, and how many of them reach a line."""
+
+    windows: int
+    warning: int
+    alarm: int
+
+
+@dataclass(frozen=True)
+class FileFigures:
+    """One recording."""
+
+    file: str
+    normal: Counts
+    anomalous: Counts
+    ignored_windows: int
+    part: str | None
+    """The part that speaks loudest in most windows at the warning line or above; None if there is none."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +137,7 @@ class Evaluation:
     """Average precision."""
     warning: LevelFigures
     alarm: LevelFigures
+    by_file: tuple[FileFigures, ...]
 
 
 def evaluate(
@@ -147,6 +175,7 @@ def evaluate(
         float(metrics.average_precision_score(truth, scores)) if both else None,
         warning,
         alarm,
+        tuple(_file_figures(recording, manifest.thresholds) for recording in scored),
     )
 
 
@@ -198,20 +227,29 @@ def event_figures(
     detections: list[Detection] = []
     false_alerts = 0
     for recording in scored:
-        active = np.zeros(len(recording.scores), bool)
-        for episode in episodes(recording.scores.tolist(), Alarm(manifest, rule)):
-            step = episode.reached(level)
-            if step is None:
-                continue
-            at, transition = step
-            active[at : episode.cleared] = True
-            support = recording.labels[max(at - transition.windows + 1, 0) : at + 1]
+        alerts = _alerts(recording, manifest, level, rule)
+        for alert in alerts:
+            support = recording.labels[max(alert.raised - alert.windows + 1, 0) : alert.raised + 1]
             false_alerts += bool((support == Label.NORMAL).all())
-        detections.extend(_detections(recording, active, manifest.window.length))
-    found = sum(detection.found for detection in detections)
+        detections.extend(_detections(recording, alerts, manifest))
+    delays = [detection.delay_s for detection in detections if detection.delay_s is not None]
     days = _normal_days(scored, manifest)
-    per_day, limit = (false_alerts / days, _poisson_limit(false_alerts) / days) if days else (None, None)
-    return EventFigures(tuple(detections), found, false_alerts, per_day, limit)
+    return EventFigures(
+        tuple(detections),
+        sum(detection.found for detection in detections),
+        float(np.median(delays)) if delays else None,
+        max(delays, default=None),
+        false_alerts,
+        false_alerts / days if days else None,
+        _poisson_limit(false_alerts) / days if days else None,
+    )
+
+
+def healthy_seconds(evaluation: Evaluation, manifest: Manifest) -> float | None:
+    """Return how much time the normal windows stand for; None if the sample rate is unknown."""
+    if not manifest.rate_hz:
+        return None
+    return evaluation.normal_windows * manifest.window.hop / manifest.rate_hz
 
 
 def _level_figures(
@@ -235,17 +273,69 @@ def _balanced_f1(recall: float | None, false_alarm_rate: float | None) -> float 
     return 2.0 * recall / (1.0 + recall + false_alarm_rate)
 
 
-def _detections(recording: ScoredRecording, active: BoolArray, length: int) -> list[Detection]:
-    """Return each anomaly with the first window of an alert that overlaps it."""
-    ends = recording.starts + length - 1
-    rate_hz = recording.source.recording.rate_hz
+@dataclass(frozen=True)
+class _Alert:
+    """An alert that reached a level, by the numbers of its windows."""
+
+    raised: int
+    cleared: int
+    """The number of windows if it is still open at the end."""
+    windows: int
+    """That the rule looked at."""
+
+
+def _alerts(recording: ScoredRecording, manifest: Manifest, level: Level, rule: AlarmPolicy) -> list[_Alert]:
+    found: list[_Alert] = []
+    for episode in episodes(recording.scores.tolist(), Alarm(manifest, rule)):
+        step = episode.reached(level)
+        if step is not None:
+            cleared = len(recording.scores) if episode.cleared is None else episode.cleared
+            found.append(_Alert(step[0], cleared, step[1].windows))
+    return found
+
+
+def _detections(recording: ScoredRecording, alerts: Sequence[_Alert], manifest: Manifest) -> list[Detection]:
+    """Return each anomaly with the first alert that stands in a window that overlaps it."""
+    ends = recording.starts + manifest.window.length - 1
+    rate_hz = recording.source.recording.rate_hz or manifest.rate_hz
     detections = []
     for first, last in anomalies(recording.rows):
-        overlapping = np.flatnonzero(active & (ends >= first) & (recording.starts <= last))
-        found = len(overlapping) > 0
-        delay_s = float(ends[overlapping[0]] - first) / rate_hz if found and rate_hz else None
-        detections.append(Detection(recording.source.name, first, last, delay_s, found))
+        overlapping = np.flatnonzero((ends >= first) & (recording.starts <= last))
+        alert = _standing(alerts, overlapping)
+        standing = alert is not None and alert.raised < int(overlapping[0])
+        delay_s = None
+        if alert is not None and not standing and rate_hz:
+            delay_s = float(ends[alert.raised] - first) / rate_hz
+        detections.append(Detection(recording.source.name, first, last, delay_s, alert is not None, standing))
     return detections
+
+
+def _standing(alerts: Sequence[_Alert], windows: npt.NDArray[np.int64]) -> _Alert | None:
+    """Return the first alert that stands in one of some consecutive windows."""
+    if len(windows) == 0:
+        return None
+    return next((a for a in alerts if a.raised <= windows[-1] and a.cleared > windows[0]), None)
+
+
+def _file_figures(recording: ScoredRecording, thresholds: Thresholds) -> FileFigures:
+    loud = [
+        part
+        for part, score in zip(recording.parts, recording.scores.tolist(), strict=True)
+        if score >= thresholds.warning.score
+    ]
+    return FileFigures(
+        recording.source.name,
+        _counts(recording, Label.NORMAL, thresholds),
+        _counts(recording, Label.ANOMALY, thresholds),
+        int((recording.labels == Label.IGNORE).sum()),
+        max(sorted(set(loud)), key=loud.count, default=None),
+    )
+
+
+def _counts(recording: ScoredRecording, label: Label, thresholds: Thresholds) -> Counts:
+    scores = recording.scores[recording.labels == label]
+    warning, alarm = (int((scores >= line.score).sum()) for line in (thresholds.warning, thresholds.alarm))
+    return Counts(len(scores), warning, alarm)
 
 
 def _normal_days(scored: Sequence[ScoredRecording], manifest: Manifest) -> float:

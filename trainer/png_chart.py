@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from trainer.charts import thinned, ticks
 from trainer.errors import OutputError
+from trainer.report.axes import ticks
+from trainer.report.charts import thinned
 
 Values = npt.NDArray[np.float64]
 
@@ -79,7 +80,7 @@ class _Plot:
             y = self._py(value)
             self._line([(left, y), (right, y)], _GRID)
             self._text(f"{value:.6g}", left - 6, y, "rm")
-        xs, ys = thinned(self._panel.x, self._panel.y)
+        xs, ys = thinned(self._panel.x, self._panel.y, 2 * PANEL_WIDTH)
         points = [(self._px(x), self._py(y)) for x, y in zip(xs.tolist(), ys.tolist(), strict=True)]
         self._line(points, _CURVE)
         self._line([(left, top), (right, top), (right, bottom), (left, bottom), (left, top)], _INK)

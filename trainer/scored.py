@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from agent.errors import WindowError
 from agent.inference.detector import Detector, judge_recording
 from agent.inference.manifest import Manifest
+from agent.inference.window import WindowSpec, window_starts
 from trainer.datasets import Source
 from trainer.errors import DataError
 from trainer.labels import Label, LabelArray, LabelledSource, window_labels
@@ -17,6 +19,10 @@ from trainer.labels import Label, LabelArray, LabelledSource, window_labels
 ScoreArray = npt.NDArray[np.float64]
 
 _RATE_TOLERANCE = 0.05
+_PORTION = 2048  # windows between two reports of progress
+
+Judged = Callable[[int], None]
+"""Told how many windows were judged since the last call."""
 
 
 @dataclass(frozen=True)
@@ -36,20 +42,32 @@ class ScoredRecording:
     """The part that speaks loudest in each window."""
 
 
-def score(detector: Detector, labelled: Sequence[LabelledSource]) -> list[ScoredRecording]:
+def score(
+    detector: Detector, labelled: Sequence[LabelledSource], on_judged: Judged = lambda count: None
+) -> list[ScoredRecording]:
     """Judge every window of labelled recordings.
 
+    Args:
+        detector: The detector.
+        labelled: The recordings.
+        on_judged: Told of the progress.
+
     Raises:
-        DataError: If a recording's rate is not the bundle's, or no recording holds a window.
-        WindowError: If a score is not finite.
+        DataError: If a recording's rate is not the bundle's, a sum or score is not finite, or no recording
+            holds a window.
     """
     for recording in labelled:
         check_rate(recording.source, detector.manifest)
-    scored = [_scored(detector, recording) for recording in labelled]
+    scored = [_scored(detector, recording, on_judged) for recording in labelled]
     if not any(len(recording.starts) for recording in scored):
         length = detector.manifest.window.length
         raise DataError(f"no recording holds a window of {length} samples without a gap; record longer")
     return scored
+
+
+def window_count(labelled: Sequence[LabelledSource], spec: WindowSpec) -> int:
+    """Return how many windows recordings hold."""
+    return sum(len(window_starts(_segments(recording), spec)) for recording in labelled)
 
 
 def labelled_scores(scored: Sequence[ScoredRecording]) -> tuple[ScoreArray, npt.NDArray[np.bool_]]:
@@ -80,15 +98,44 @@ def learnt_from(sources: Sequence[Source], manifest: Manifest) -> list[str]:
     return [source.name for source in sources if source.sha256 in known]
 
 
-def _scored(detector: Detector, labelled: LabelledSource) -> ScoredRecording:
-    recording = labelled.source.recording
-    segments = [(segment.start, segment.end) for segment in recording.segments]
-    starts, verdicts = judge_recording(detector, recording.samples, segments)
+def _scored(detector: Detector, labelled: LabelledSource, on_judged: Judged) -> ScoredRecording:
+    samples, spec = labelled.source.recording.samples, detector.manifest.window
+    starts, verdicts = [np.empty(0, np.int64)], []
+    for portion in _portions(_segments(labelled), spec):
+        try:
+            with np.errstate(over="ignore"):  # too large to add up: the detector refuses the sum
+                found, judged = judge_recording(detector, samples, portion)
+        except WindowError as error:
+            raise DataError(f"{labelled.source.name}: {error}") from error
+        starts.append(found)
+        verdicts.extend(judged)
+        on_judged(len(judged))
+    together = np.concatenate(starts)
     return ScoredRecording(
         labelled.source,
         labelled.rows,
-        starts,
+        together,
         np.array([verdict.score for verdict in verdicts], np.float64),
-        window_labels(labelled.rows, starts, detector.manifest.window.length),
+        window_labels(labelled.rows, together, spec.length),
         tuple(verdict.part for verdict in verdicts),
     )
+
+
+def _segments(labelled: LabelledSource) -> list[tuple[int, int]]:
+    return [(segment.start, segment.end) for segment in labelled.source.recording.segments]
+
+
+def _portions(segments: Iterable[tuple[int, int]], spec: WindowSpec) -> Iterator[list[tuple[int, int]]]:
+    """Yield stretches that hold the same windows as the segments, about ``_PORTION`` windows at a time."""
+    portion: list[tuple[int, int]] = []
+    count = 0
+    for start, end in segments:
+        for first in range(start, end - spec.length + 1, _PORTION * spec.hop):
+            last = min(end, first + (_PORTION - 1) * spec.hop + spec.length)
+            portion.append((first, last))
+            count += (last - first - spec.length) // spec.hop + 1
+            if count >= _PORTION:
+                yield portion
+                portion, count = [], 0
+    if portion:
+        yield portion

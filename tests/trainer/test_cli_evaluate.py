@@ -147,6 +147,12 @@ def test_wrong_usage_is_exit_code_2(
         (["--data", "mixed.npz", "--labels", "beyond.csv"], "ends at row 8000, mixed.npz ends at row 7999"),
         (["--data", "mixed.npz", "--labels", "other.csv"], "none of the labels is of mixed.npz"),
         (["--data", "short.npz", "--assume", "normal:first:1h"], "short.npz: is shorter than"),
+        (["--data", "mixed.npz", "--labels", "ignored.csv"], "no window is labelled normal or anomalous"),
+        (["--data", "mixed.npz", "--labels", "none.csv"], "none.csv: holds no labels"),
+        (["--normal", "nan.csv"], "nan.csv, line 3, column 'y': 'nan' is not finite"),
+        (["--normal", "infinite.csv"], "infinite.csv, line 3, column 'y': 'inf' is not finite"),
+        (["--normal", "huge.npz"], "huge.npz: a window holds a sample that is not finite, or too large"),
+        (["--normal", "empty.csv"], "empty.csv: is empty"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_1(
@@ -162,7 +168,13 @@ def test_bad_input_is_one_line_and_exit_code_1(
     save_recording(folder / "other_rate.npz", make_source(noise).recording)
     save_recording(folder / "short.npz", make_source(noise[:50], rate_hz=800.0).recording)
     save_recording(folder / "two_axes.npz", make_source(noise[:, :2], rate_hz=800.0).recording)
+    save_recording(folder / "huge.npz", make_source(noise * np.float32(3e37), rate_hz=800.0).recording)
+    for name, value in (("nan.csv", "nan"), ("infinite.csv", "inf")):
+        (folder / name).write_text(f"x,y,z\n0,1,2\n0,{value},2\n")
+    (folder / "empty.csv").write_text("")
     header = "file,first_row,last_row,label\n"
+    (folder / "ignored.csv").write_text(f"{header}mixed.npz,0,{ROWS - 1},ignore\n")
+    (folder / "none.csv").write_text(header)
     (folder / "beyond.csv").write_text(f"{header}mixed.npz,0,{ROWS},anomaly\n")
     (folder / "other.csv").write_text(f"{header}unknown.npz,0,1,anomaly\n")
     monkeypatch.chdir(folder)
@@ -177,3 +189,17 @@ def test_a_bundle_that_is_none_is_one_line(judder_train: Run, folder: Path) -> N
     result = judder_train("evaluate", folder / "labels.csv", "--normal", folder / "healthy.npz")
     assert result.exit_code == 1
     assert "not a judder bundle" in result.stderr
+
+
+def test_several_recordings_are_told_one_by_one(judder_train: Run, bundle: Path, folder: Path) -> None:
+    files = ("--normal", folder / "healthy.npz", "--anomalous", folder / "mixed.npz")
+    result = judder_train("evaluate", bundle, *files)
+    assert result.exit_code == 0, result.output
+    head, healthy, mixed = result.stdout.splitlines()[-3:]
+    assert head.split() == ["alarm", "/", "warning", "/", "windows", "normal", "anomalous", "spoke"]
+    assert healthy.split()[-2:] == ["-", "level"] or healthy.split()[-2:] == ["-", "-"]
+    assert "/ 61" in healthy  # (2000 - 64) / 32 + 1
+    assert mixed.split()[1] == "-"
+    told = json.loads(judder_train("evaluate", bundle, *files, "--json").stdout)
+    assert [one["file"] for one in told["by_file"]] == ["healthy.npz", "mixed.npz"]
+    assert told["by_file"][1]["anomalous"]["windows"] == 249

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.alarm import AlarmPolicy
 from agent.inference.manifest import Manifest
+from agent.inference.parts import LevelPart
+from agent.inference.scoring import Tail, Threshold, Thresholds
 from agent.inference.window import WindowSpec
+from firmware_bridge.recording import Recording, Segment
+from trainer.datasets import simulated_source
 from trainer.errors import DataError
 from trainer.labels import window_labels
-from trainer.metrics import evaluate, window_figures
+from trainer.metrics import Counts, evaluate, window_figures
 from trainer.scored import ScoredRecording
 
 Run = Callable[..., Any]
@@ -105,6 +112,7 @@ def test_events_delays_and_false_alerts(manifest: Manifest, scored: Run) -> None
     assert first.delay_s == pytest.approx(0.875)  # raised by the window that ends at row 23
     assert (second.first_row, second.found, second.delay_s) == (56, False, None)
     assert (events.found, events.false_alerts) == (1, 1)
+    assert (events.median_delay_s, events.worst_delay_s) == (0.875, 0.875)
     # Thirteen normal windows of half a second.
     assert events.false_alerts_per_day == pytest.approx(86400 / 6.5)
     assert events.false_alerts_per_day_limit == pytest.approx(4.7439 * 86400 / 6.5, rel=1e-4)  # Garwood 1936
@@ -157,3 +165,139 @@ def test_without_a_rate_there_is_no_time(manifest: Manifest, scored: Run) -> Non
     assert evaluation.alarm.events.false_alerts_per_day is None
     assert evaluation.rule.persistence_hours == 0.0
     assert evaluation.alarm.windows.false_alarms_per_day is None
+
+
+def test_delays_are_told_by_their_middle_and_their_worst(manifest: Manifest, scored: Run) -> None:
+    rows = [0] * 16 + [1] * 12 + [0] * 16 + [1] * 12 + [0] * 16 + [1] * 12
+    quiet = [0.0] * 4
+    evaluation = evaluate(
+        manifest, [scored(rows, [*quiet, 9, 9, 9, *quiet, 0, 9, 9, *quiet, 9, 0, 9])], 1.0, AlarmPolicy()
+    )
+    # Raised by the second window, the third, the third: 7, 11 and 11 samples after the first.
+    assert [found.delay_s for found in evaluation.alarm.events.detections] == [0.875, 1.375, 1.375]
+    assert evaluation.alarm.events.median_delay_s == 1.375
+    assert evaluation.alarm.events.worst_delay_s == 1.375
+
+
+def test_an_alert_that_stood_before_has_no_delay(manifest: Manifest, scored: Run) -> None:
+    evaluation = evaluate(manifest, [scored([0] * 8 + [1] * 8, [9, 9, 9, 9])], 1.0, AlarmPolicy())
+    (detection,) = evaluation.alarm.events.detections
+    assert (detection.found, detection.standing, detection.delay_s) == (True, True, None)
+    assert evaluation.alarm.events.median_delay_s is None
+    assert evaluation.alarm.events.false_alerts == 1
+
+
+def test_a_recording_without_a_rate_has_that_of_the_bundle(manifest: Manifest, scored: Run) -> None:
+    evaluation = evaluate(manifest, [scored([0] * 8 + [1] * 8, [0, 0, 9, 9], None)], 1.0, AlarmPolicy())
+    assert evaluation.alarm.events.median_delay_s == 0.875
+
+
+def test_each_recording_is_told_by_itself(manifest: Manifest, scored: Run) -> None:
+    quiet = scored([0] * 8 + [-1] * 4, [0, 2.6, 9])
+    evaluation = evaluate(manifest, [quiet, scored([1] * 8, [2.6, 3.5])], 1.0, AlarmPolicy())
+    first, second = evaluation.by_file
+    assert (first.normal, first.anomalous, first.ignored_windows) == (Counts(2, 1, 0), Counts(0, 0, 0), 1)
+    assert (second.normal, second.anomalous) == (Counts(0, 0, 0), Counts(2, 2, 1))
+    assert (first.part, second.part) == ("level", "level")
+    (silent,) = evaluate(manifest, [scored([0] * 4, [0])], 1.0, AlarmPolicy()).by_file
+    assert silent.part is None
+
+
+windows = st.lists(st.tuples(st.booleans(), st.integers(-3, 6)), min_size=2, max_size=40)
+
+
+@given(windows, st.sampled_from([0.5, 1.0, 2.0]))
+def test_figures_of_windows_follow_their_definitions(pairs: list[tuple[bool, int]], beta: float) -> None:
+    """Counted one by one, as in any textbook, without a library."""
+    found = [value >= 3 for _, value in pairs]
+    truth = [anomalous for anomalous, _ in pairs]
+    hit = sum(t and f for t, f in zip(truth, found, strict=True))
+    false = sum(not t and f for t, f in zip(truth, found, strict=True))
+    missed = sum(t and not f for t, f in zip(truth, found, strict=True))
+    right = sum(t == f for t, f in zip(truth, found, strict=True))
+    figures = window_figures(np.array(truth), np.array(found), beta, _MANIFEST)
+    n, anomalous, flagged = len(pairs), hit + missed, hit + false
+    assert figures.accuracy == pytest.approx(right / n)
+    if anomalous:
+        assert figures.recall == pytest.approx(hit / anomalous)
+        weighted = (1 + beta**2) * hit / ((1 + beta**2) * hit + beta**2 * missed + false)
+        assert figures.f_beta == pytest.approx(weighted)
+        assert figures.f1 == pytest.approx(2 * hit / (2 * hit + missed + false))
+        assert figures.precision == (pytest.approx(hit / flagged) if flagged else None)
+    if 0 < anomalous < n:
+        chance = (anomalous * flagged + (n - anomalous) * (n - flagged)) / n**2
+        assert figures.kappa == pytest.approx((right / n - chance) / (1 - chance))
+        assert figures.false_alarm_rate == pytest.approx(false / (n - anomalous))
+
+
+@given(windows)
+def test_areas_follow_their_definitions(pairs: list[tuple[bool, int]]) -> None:
+    """ROC AUC: the share of pairs in order. PR AUC: precision at each threshold, by the recall it adds."""
+    anomalous = [value for truth, value in pairs if truth]
+    normal = [value for truth, value in pairs if not truth]
+    evaluation = evaluate(_MANIFEST, [_recording(pairs)], 1.0, AlarmPolicy())
+    if not anomalous or not normal:
+        assert evaluation.roc_auc is evaluation.pr_auc is None
+        return
+    in_order = sum((a > b) + 0.5 * (a == b) for a in anomalous for b in normal)
+    assert evaluation.roc_auc == pytest.approx(in_order / len(anomalous) / len(normal))
+    area, before = 0.0, 0.0
+    for line in sorted({value for _, value in pairs}, reverse=True):
+        hits = sum(value >= line for value in anomalous)
+        recall = hits / len(anomalous)
+        area += (recall - before) * hits / (hits + sum(value >= line for value in normal))
+        before = recall
+    assert evaluation.pr_auc == pytest.approx(area)
+
+
+@given(windows)
+def test_counts_add_up(pairs: list[tuple[bool, int]]) -> None:
+    evaluation = evaluate(_MANIFEST, [_recording(pairs)], 1.0, AlarmPolicy())
+    (one,) = evaluation.by_file
+    for level, counts in (
+        (evaluation.warning, (one.normal.warning, one.anomalous.warning)),
+        (evaluation.alarm, (one.normal.alarm, one.anomalous.alarm)),
+    ):
+        confusion = level.windows.confusion
+        assert (confusion.false_positives, confusion.true_positives) == counts
+        assert sum(vars(confusion).values()) == len(pairs)
+        assert level.events.found == sum(found.found for found in level.events.detections)
+        delays = [found.delay_s for found in level.events.detections if found.delay_s is not None]
+        assert all(0 <= delay <= len(pairs) * 4 / 8.0 for delay in delays)
+    assert evaluation.alarm.events.found <= evaluation.warning.events.found
+
+
+_TAIL = Tail(body=(-1.0, 0.0, 1.0), shape=0.0, scale=1.0)
+_MANIFEST = Manifest(
+    schema=1,
+    name="easy",
+    version="1",
+    axes=("x",),
+    unit="g",
+    window=WindowSpec(4, 4),
+    parts=(LevelPart("level", "level", 1.0, (1.0,), (0.1,), (0.1,), (_TAIL,)),),
+    combination=Tail(body=(0.0, 1.0, 2.302585), shape=0.0, scale=1.0),
+    thresholds=Thresholds(Threshold(2.5, "rate:0.005"), Threshold(3.0, "rate:0.001")),
+    runtime="none",
+    golden_tolerance=0.1,
+    members={},
+    provenance={},
+    rate_hz=8.0,
+)
+"""As the fixture: hypothesis takes none that lives as long as one test."""
+
+
+def _recording(pairs: list[tuple[bool, int]]) -> ScoredRecording:
+    rows = np.repeat(np.array([truth for truth, _ in pairs], np.int8), 4)
+    starts = np.arange(0, len(rows), 4)
+    recording = Recording(
+        Path("a.csv"), ("x",), np.zeros((len(rows), 1), np.float32), 8.0, (Segment(0, len(rows)),), ()
+    )
+    return ScoredRecording(
+        simulated_source("a.csv", recording),
+        rows,
+        starts,
+        np.array([value for _, value in pairs], float),
+        window_labels(rows, starts, 4),
+        ("level",) * len(pairs),
+    )
