@@ -180,7 +180,7 @@ def test_mistakes_are_told_in_one_line(command: str, arguments: list[str], code:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--rate", "123"], "adxl345 offers no rate of 123 Hz; choose 25, 50, 100, 200, 400, 800"),
+        (["--rate", "123"], "adxl345 offers no rate of 123 Hz; choose 0.09765625, 0.1953125, 0.390625"),
         (["--range", "3"], "adxl345 offers no range of 3 g; choose 2, 4, 8, 16"),
         (["--address", "0x54"], "adxl345 has no address 0x54; choose 0x53 or 0x1d"),
     ],
