@@ -5,13 +5,14 @@ GATEWAY := .venv-gateway
 VENV := .venv
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo demo-model test lint format types bench torture lock clean mosquitto referees
+.PHONY: help demo demo-model test lint format types bench torture gateway-vm lock clean mosquitto referees
 
 help:
 	@echo "make demo        watch a simulated machine fail (gateway install, no TensorFlow)"
 	@echo "make test        lint, types and all tests"
 	@echo "make bench       cost per window, FIFO drain, memory, latency"
 	@echo "make torture     1,000 cycles of kills, cuts, full disks and wrong clocks: is an alert lost?"
+	@echo "make gateway-vm  boot systemd, the service and a kernel I2C bus in a virtual machine (root, some minutes)"
 	@echo "make demo-model  train the demo's bundle from scratch"
 	@echo "make lint, make format, make types, make lock, make clean"
 
@@ -42,6 +43,12 @@ bench: $(VENV)/.ready
 torture: $(VENV)/.ready mosquitto
 	$(VENV)/bin/python -m benchmarks.torture --cycles 1000
 
+gateway-vm: $(VENV)/.ready
+	@$(call install,mmdebstrap,mmdebstrap)
+	@$(call install,mke2fs,e2fsprogs)
+	@$(call install,qemu-system-x86_64,qemu-system-x86)
+	$(VENV)/bin/python tests/gateway_vm/boot.py .gateway-vm
+
 # The lock files hold versions and hashes, and no registry: pip asks whichever it is configured for.
 lock: $(VENV)/.ready
 	$(VENV)/bin/python $(PIP) uv
@@ -52,7 +59,7 @@ lock: $(VENV)/.ready
 		--output-file requirements/dev.lock
 
 clean:
-	rm -rf $(VENV) $(GATEWAY) .demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(GATEWAY) .demo .gateway-vm build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(GATEWAY)/.ready: requirements/gateway.lock pyproject.toml
 	$(PYTHON) -m venv $(GATEWAY)

@@ -116,7 +116,11 @@ class _Decoder:
     def _with_rules(self, hint: Any, rules: Sequence[Any], value: Any, path: str) -> Any:
         before = len(self.problems)
         result = self.read(hint, value, path)
-        if len(self.problems) > before or result is None:
+        if len(self.problems) > before:
+            told = [str(rule) for rule in rules if isinstance(rule, Range)]
+            self.problems[before] = ", ".join([self.problems[before], *told])
+            return result
+        if result is None:
             return result
         for rule in rules:
             if not _fulfils(rule, result):

@@ -34,10 +34,11 @@ MakeBundle = Callable[..., Path]
 @pytest.fixture(scope="session")
 def level_manifest() -> Manifest:
     """A detector of the level of one axis, 64 samples at 800 Hz, no network."""
-    return _manifest(("x",), 64, 800.0)
+    return level_bundle(("x",), 64, 800.0)
 
 
-def _manifest(axes: tuple[str, ...], length: int, rate_hz: float | None) -> Manifest:
+def level_bundle(axes: tuple[str, ...], length: int, rate_hz: float | None) -> Manifest:
+    """Return the manifest of a detector of the level of all axes, which are healthy at 1 g RMS."""
     columns = 1 if len(axes) == 1 else len(axes) + 1
     medians = tuple([1.0] * len(axes) + [float(np.sqrt(len(axes)))] * (columns > 1))
     part = LevelPart(
@@ -71,7 +72,7 @@ def make_bundle(tmp_path: Path) -> MakeBundle:
         length: int = 64,
         rate_hz: float | None = 800.0,
     ) -> Path:
-        return write_bundle(tmp_path / name, _manifest(axes, length, rate_hz))
+        return write_bundle(tmp_path / name, level_bundle(axes, length, rate_hz))
 
     return make
 

@@ -84,7 +84,10 @@ def test_uplink_paths_start_at_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (("rate_hz = 800", 'rate_hz = "fast"'), "sensors.press.rate_hz = 'fast': expected a number"),
+        (
+            ("rate_hz = 800", 'rate_hz = "fast"'),
+            "sensors.press.rate_hz = 'fast': expected a number, 0.1 to 100000 Hz",
+        ),
         (("rate_hz = 800", "rate_hz = 0"), "sensors.press.rate_hz = 0: expected 0.1 to 100000 Hz"),
         (("rate_hz", "rate"), "sensors.press.rate: unknown key; did you mean 'rate_hz'?"),
         (('bundle = "press-1.judder"', ""), "sensors.press: give either 'bundle', or a table"),

@@ -56,7 +56,7 @@ def watch(
     """Run a sensor with faults through driver, sampler and monitor, step by step in simulated time."""
     clock = SimulatedClock()
     detector, _ = open_detector(bundle)
-    sensor = Sensor("sim:press", bundle, rate_hz, chip, range_g=8.0, signal=SIGNAL, faults=plan)
+    sensor = Sensor("sim:press", rate_hz, bundle, chip, range_g=8.0, signal=SIGNAL, faults=plan)
     ring = RingBuffer(1024, 3)
     watchdog = Watchdog(lambda state: None, clock)
     sampler = Sampler("press", sensor_opener(sensor, clock), ring, clock, Backoff("press", 0.5, 30.0))
