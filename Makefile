@@ -37,8 +37,9 @@ format: $(VENV)/.ready
 types: $(VENV)/.ready
 	$(VENV)/bin/mypy
 
+# One thread for matrix products, as the unit has it.
 bench: $(VENV)/.ready
-	$(VENV)/bin/python -m benchmarks
+	OPENBLAS_NUM_THREADS=1 $(VENV)/bin/python -m benchmarks
 
 torture: $(VENV)/.ready mosquitto
 	$(VENV)/bin/python -m benchmarks.torture --cycles 1000

@@ -172,7 +172,7 @@ class WindowReader:
 
     def _padded(self, window: Window, lacking: int) -> Window:
         """Return the window with the wanted axes, and zeros for what it lacks on the left."""
-        samples = window.samples[:, self._columns]
+        samples = window.samples.T[self._columns].T  # each axis stays contiguous
         if lacking:
             samples = np.pad(samples.T, ((0, 0), (lacking, 0))).T
         return Window(samples, window.start - lacking, window.end_ns)

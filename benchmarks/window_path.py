@@ -30,7 +30,7 @@ BUNDLE = Path(agent.__file__).parent / "demo" / "demo-1.judder"
 
 FloatArray = npt.NDArray[np.float32]
 
-_BATCHES, _WINDOWS = 15, 500
+_BATCHES, _WINDOWS = 400, 20
 _REPLAYS, _REPLAY_S = 7, 60.0
 
 

@@ -165,6 +165,11 @@ class TFLiteModel:
         """Shape of one window's reconstruction, without the batch."""
         return self._single.output.shape[1:]
 
+    @property
+    def stacks(self) -> bool:
+        """True if the graph takes ``STACK`` windows at once; found out when first asked."""
+        return self._stack is not None
+
     def reconstruct(self, features: FloatArray) -> FloatArray:
         """Return the reconstruction of each window's features.
 

@@ -96,12 +96,10 @@ class Tail:
 
     def log_p(self, raw: float) -> float:
         """Return ln P(healthy score >= raw)."""
-        excess = raw - self.body[-1]
-        return self._log_rank(raw) if excess <= 0 else _LOG_TAIL + self._log_survival(excess / self.scale)
-
-    def _log_rank(self, raw: float) -> float:
         body = self.body
-        after = min(bisect_right(body, raw), len(body) - 1)
+        if raw > body[-1]:
+            return _LOG_TAIL + self._log_survival((raw - body[-1]) / self.scale)
+        after = bisect_right(body, raw, 0, len(body) - 1)
         if after == 0:
             return _LOG_P_MAX
         below, above = body[after - 1], body[after]

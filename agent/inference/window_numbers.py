@@ -50,8 +50,8 @@ class WindowNumbers:
     @cached_property
     def mean_square(self) -> FloatArray:
         """Mean square of each axis, shape (n_windows, n_axes)."""
-        energy: FloatArray = np.einsum("ncl,ncl->nc", self.samples, self.samples)
-        energy /= np.float32(self.length)
+        squares = np.matmul(self.samples[:, :, np.newaxis], self.samples[:, :, :, np.newaxis])
+        energy: FloatArray = squares[:, :, 0, 0] / np.float32(self.length)
         return energy
 
     @cached_property
@@ -81,7 +81,8 @@ class WindowNumbers:
         """
         size = self.length // QUARTERS
         quarters = self.samples[:, :, : QUARTERS * size].reshape(len(self), -1, QUARTERS, size)
-        least: FloatArray = np.minimum.reduce(np.einsum("ncql,ncql->ncq", quarters, quarters), axis=2)
+        squares = np.matmul(quarters[:, :, :, np.newaxis], quarters[:, :, :, :, np.newaxis])
+        least: FloatArray = np.minimum.reduce(squares[:, :, :, 0, 0], axis=2)
         least /= np.float32(size)
         return least
 

@@ -32,7 +32,7 @@ def plain(windows: npt.NDArray[np.float32]) -> DoubleArray:
 
 
 def near(expected: DoubleArray) -> object:
-    return pytest.approx(expected, rel=1e-5, abs=1e-6)
+    return pytest.approx(expected, rel=1e-5, abs=1e-5)
 
 
 @settings(max_examples=40, deadline=None)

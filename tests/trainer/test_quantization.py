@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agent.inference.model import TFLiteModel
+from agent.inference.model import STACK, TFLiteModel
 from trainer.conversion import check_graph
 from trainer.converter import Converter
 from trainer.errors import ConversionError
@@ -53,6 +53,32 @@ def test_the_gateway_computes_what_keras_computes(
     expected = np.asarray(model(features, training=False))
     assert np.abs(expected).max() > 1.0
     assert np.abs(network.reconstruct(features) - expected).max() < deviation
+
+
+@pytest.mark.parametrize("quantization", QUANTIZATIONS)
+def test_many_windows_at_once_give_what_each_gives_alone(
+    model: Any, features: np.ndarray, quantization: Quantization
+) -> None:
+    network = TFLiteModel(convert(model, quantization, features))
+    assert network.stacks
+    assert len(features) % STACK  # some are left over
+    together = network.reconstruct(features)
+    alone = [network.reconstruct(window[np.newaxis])[0] for window in features]
+    assert np.abs(together - np.array(alone)).max() < 1e-5
+
+
+def test_a_layer_without_a_bias_gets_one_window_at_a_time(features: np.ndarray) -> None:
+    load_keras()
+    import keras
+
+    inputs = keras.Input(SHAPE, name="features")
+    flat = keras.layers.Reshape((32,))(inputs)
+    bare = keras.layers.Dense(32, use_bias=False, kernel_initializer="identity")(flat)
+    model = keras.Model(inputs, keras.layers.Reshape(SHAPE)(bare))
+    network = TFLiteModel(convert(model, "float32", features))
+    # Several rows would crash tflite-runtime on ARM, were the weights int8 per channel.
+    assert not network.stacks
+    assert np.abs(network.reconstruct(features) - features).max() < 1e-6
 
 
 def test_all_modes_are_offered() -> None:
