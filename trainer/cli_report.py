@@ -30,7 +30,11 @@ def report(
     persistence_hours: float,
     out: Path,
 ) -> None:
-    """Draw what BUNDLE makes of recordings; with labels also how well it does."""
+    """Draw what BUNDLE makes of recordings, and whether it can be trusted; labels tell more.
+
+    One HTML file: findings, score over time, figures, curves, signal and spectrum, learning curve,
+    reconstructions, latent space, quantization.
+    """
     from agent.alarm import AlarmPolicy
     from trainer.labels import Label
     from trainer.metrics import evaluate

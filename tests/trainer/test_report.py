@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -303,3 +304,52 @@ def test_a_report_needs_recordings(judder_train: Run, folder: Path) -> None:
     result = judder_train("report", DEMO, "--out", folder / "report.html")
     assert result.exit_code == 2
     assert "no recordings: give --data" in result.stderr
+
+
+def test_axes_of_other_units_are_not_added_up(
+    judder_train: Run, make_bundle: Run, make_source: Run, tmp_path: Path
+) -> None:
+    names = ("a (g)", "turn (deg/s)", "b (g)")
+    samples = np.random.default_rng(1).standard_normal((3000, 3)).astype(np.float32)
+    save_recording(tmp_path / "mixed.npz", make_source(samples, rate_hz=800.0, columns=names).recording)
+    out = tmp_path / "report.html"
+    result = judder_train("report", make_bundle(axes=names), "--data", tmp_path / "mixed.npz", "--out", out)
+    assert result.exit_code == 0, result.output
+    text = out.read_text(encoding="utf-8")
+    assert "mixed.npz, root sum of squares of 2 axes, mean removed" in report_of(text).captions
+    assert text.count(">vibration (g)</text>") == 2  # on screens and on phones
+    assert text.count(">signal (deg/s)</text>") == 1
+    assert text.count(">amplitude (deg/s)</text>") == 1
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance as in WCAG 2.2."""
+    parts = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("block", [0, 1], ids=["light", "dark"])
+def test_every_colour_stands_out_from_the_paper(block: int) -> None:
+    style = (files("trainer") / "templates" / "report.css").read_text(encoding="utf-8")
+    palette = dict(re.findall(r"--(\w+): (#\w{6})", re.findall(r":root \{(.*?)\}", style, re.S)[block]))
+    paper = luminance(palette.pop("paper"))
+    contrast = {
+        name: (max(paper, value) + 0.05) / (min(paper, value) + 0.05)
+        for name, value in ((name, luminance(colour)) for name, colour in palette.items())
+    }
+    for name in (
+        "ink",
+        "soft",
+        "normal",
+        "anomaly",
+        "other",
+        "made",
+        "warning",
+        "alarm",
+        "good",
+        "open",
+        "weak",
+    ):
+        assert contrast[name] >= 4.5, name  # WCAG AA, text
+    assert contrast["ignore"] >= 3.0  # WCAG AA, graphics

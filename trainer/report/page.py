@@ -97,8 +97,10 @@ def _sections(
     trust = weigh(manifest, with_windows, evaluation, learnt)
     yield _Section("trust", "Can it be trusted?", "Trust", _trust(trust))
     yield _Section("score", "Score over time", "Score", _scores(with_windows, manifest, rule))
-    yield _Section("figures", "Figures", "Figures", _figures(manifest, evaluation))
-    yield _Section("parting", "How well the classes part", "Classes", _parting(bundle, with_windows))
+    told = "Thresholds" if evaluation is None else "Figures"
+    yield _Section("figures", told, told, _figures(manifest, evaluation))
+    title = "How well the classes part" if len(kinds(with_windows)) > 1 else "Distribution"
+    yield _Section("parting", title, "Distribution", _parting(bundle, with_windows))
     yield _Section("signal", "Signal and spectrum", "Signal", _signal(with_windows, manifest))
     yield _Section("learning", "Learning curve", "Learning", _learning(manifest))
     yield _Section("made", "Reconstruction", "Reconstruction", _overlays(bundle, with_windows))

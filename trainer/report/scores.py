@@ -81,7 +81,7 @@ def score_histogram(scored: Sequence[ScoredRecording], manifest: Manifest) -> st
     bars, cut = histogram(all_scores(scored), all_labels(scored), scored, _ceiling(manifest))
     label = "score (all above in the last bar)" if cut else "score"
     items = [*bars, *lines(manifest, "x")]
-    return chart("Score of a window", Axis(label), Axis("share of windows"), items)
+    return chart("Score of a window", Axis(label), Axis("share of windows"), items, SQUARE)
 
 
 def histogram(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,14 +21,17 @@ FloatArray = npt.NDArray[np.float32]
 _STRETCHES = 800
 _SPECTRA = 1000
 _BAND = (0.05, 0.95)
+_UNIT_IN_NAME = re.compile(r"\(([^()]+)\)\s*$")
 
 
 def vibration_over_time(recording: ScoredRecording, manifest: Manifest) -> str:
-    """Return RMS and peak of a recording over time, all axes together, mean removed."""
+    """Return RMS and peak over time of the axes that share the first one's unit, together, mean removed."""
+    units = [unit_of(axis, manifest) for axis in manifest.axes]
+    shown = [i for i, unit in enumerate(units) if unit == units[0]]
     samples = recording.source.recording.samples
     step = max(manifest.window.length, -(-len(samples) // _STRETCHES))
     starts = np.arange(0, max(len(samples) - step, 0) + 1, step)
-    levels = np.array([_rms_and_peak(samples[start : start + step]) for start in starts])
+    levels = np.array([_rms_and_peak(samples[start : start + step, shown]) for start in starts])
     per_row, label = row_time(recording, manifest)
     middles = (starts + step / 2) * per_row
     items: list[Item] = [
@@ -35,8 +39,9 @@ def vibration_over_time(recording: ScoredRecording, manifest: Manifest) -> str:
         Line(middles, levels[:, 1], "peak", "peak"),
         Line(middles, levels[:, 0], "normal", "RMS"),
     ]
-    title = f"{recording.source.name}, root sum of squares of {_axes(manifest)}, mean removed"
-    return chart(title, Axis(label), Axis(f"vibration ({manifest.unit})", room=True), items, WIDE)
+    what = f"root sum of squares of {len(shown)} axes" if len(shown) > 1 else manifest.axes[0]
+    title = f"{recording.source.name}, {what}, mean removed"
+    return chart(title, Axis(label), Axis(f"vibration ({units[0]})", room=True), items, WIDE)
 
 
 def waveforms(chosen: Sequence[Example], manifest: Manifest) -> list[str]:
@@ -53,7 +58,7 @@ def waveforms(chosen: Sequence[Example], manifest: Manifest) -> list[str]:
         chart(
             axis,
             Axis(label),
-            Axis(f"acceleration ({manifest.unit})" if manifest.unit == "g" else manifest.unit, room=True),
+            Axis(f"signal ({unit_of(axis, manifest)})", room=True),
             [
                 Line(x, signal[:, i], style, f"{one.name} ({one.score:.1f})".replace("-0.0", "0.0"))
                 for (one, style), signal in zip(shown, signals, strict=True)
@@ -76,8 +81,16 @@ def spectra(scored: Sequence[ScoredRecording], manifest: Manifest) -> list[str]:
                 items.append(Area(x, low[:, i], high[:, i], f"band {kind.style}", f"90 % of {kind.name}"))
             items.append(Line(x, middle[:, i], kind.style, f"median, {kind.name}"))
     label = "frequency (Hz)" if rate_hz else "frequency (bin)"
-    unit = Axis(f"amplitude ({manifest.unit})", log=True, room=True)
-    return [chart(axis, Axis(label), unit, items) for axis, items in zip(manifest.axes, drawn, strict=True)]
+    return [
+        chart(axis, Axis(label), Axis(f"amplitude ({unit_of(axis, manifest)})", log=True, room=True), items)
+        for axis, items in zip(manifest.axes, drawn, strict=True)
+    ]
+
+
+def unit_of(axis: str, manifest: Manifest) -> str:
+    """Return the unit of an axis: that in its name, as in ``GyroX (deg/s)``, or the bundle's."""
+    named = _UNIT_IN_NAME.search(axis)
+    return named[1] if named else manifest.unit
 
 
 def sample_axis(count: int, manifest: Manifest) -> tuple[Values, str]:
@@ -92,7 +105,3 @@ def _rms_and_peak(samples: FloatArray) -> tuple[float, float]:
     deviation = samples.astype(np.float64) - samples.mean(axis=0, dtype=np.float64)
     magnitude = np.square(deviation).sum(axis=1)
     return float(np.sqrt(magnitude.mean())), float(np.sqrt(magnitude.max()))
-
-
-def _axes(manifest: Manifest) -> str:
-    return manifest.axes[0] if len(manifest.axes) == 1 else f"all {len(manifest.axes)} axes"

@@ -22,6 +22,8 @@ _CLEAR_AUC = 0.95
 """Below it the scores of the classes overlap so much that no line parts them well."""
 _FAITHFUL = 0.99
 """Correlation of the quantized scores with float32 below which the difference is worth a word."""
+_PROVED = 10.0
+"""A limit further above the calibrated rate than this many times says nothing about it."""
 _BY_HEART = 1.5
 """Validation loss over training loss above which the network knows its training windows by heart."""
 
@@ -76,7 +78,8 @@ def weigh(
         evaluation: Its figures on them; None if nothing is known about their rows.
         learnt: Names of the recordings that it has learnt from.
     """
-    findings = [*_shown(manifest, evaluation), *_origin(manifest, learnt)]
+    shown = _shown(manifest, evaluation) if evaluation else _unlabelled_findings(manifest, scored)
+    findings = [*shown, *_origin(manifest, learnt)]
     findings.sort(key=lambda finding: list(Verdict).index(finding.verdict))
     if evaluation is None:
         return Trust(_unlabelled(manifest, scored), tuple(_scores(manifest, scored)), tuple(findings))
@@ -120,8 +123,8 @@ def _unlabelled(manifest: Manifest, scored: Sequence[ScoredRecording]) -> str:
     share = float((all_scores(scored) >= manifest.thresholds.alarm.score).mean())
     promised = rate_from_score(manifest.thresholds.alarm.score)
     return (
-        f"{_percent(share)} of the windows reach the alarm line, of normal ones {_percent(promised)} should. "
-        "Nothing is known about these recordings, so nobody can say which of them are right."
+        f"{_percent(share)} of the windows reach the alarm line; of normal ones {_chance(promised)} would. "
+        "Nothing is known about these recordings, so nobody can say whether that is right."
     )
 
 
@@ -153,19 +156,26 @@ def _scores(manifest: Manifest, scored: Sequence[ScoredRecording]) -> Iterator[F
     scores = all_scores(scored)
     for name, line in (("warning", manifest.thresholds.warning), ("alarm", manifest.thresholds.alarm)):
         count = int((scores >= line.score).sum())
-        share = (
-            f"of {len(scores)} windows; calibrated for {_percent(rate_from_score(line.score))} of normal ones"
-        )
-        yield Figure(f"Windows at the {name} line", str(count), share)
+        share = f"of {len(scores):,}; of normal windows {_chance(rate_from_score(line.score))} would be"
+        yield Figure(f"Windows at the {name} line", f"{count:,}", share)
     yield Figure("Median score", f"{np.median(scores):.2f}", "0 is the middle of healthy")
     yield Figure("Highest score", f"{scores.max():.2f}", f"alarm at {manifest.thresholds.alarm.score:.2f}")
 
 
-def _shown(manifest: Manifest, evaluation: Evaluation | None) -> Iterator[Finding]:
+def _unlabelled_findings(manifest: Manifest, scored: Sequence[ScoredRecording]) -> Iterator[Finding]:
+    yield Finding(Verdict.OPEN, "No labels: neither detection nor false alarms can be counted.")
+    scores, line = all_scores(scored), manifest.thresholds.alarm.score
+    independent = max(len(scores) * manifest.window.hop // manifest.window.length, 1)
+    if more_often(float((scores >= line).mean()), independent, rate_from_score(line)):
+        yield Finding(
+            Verdict.OPEN,
+            "More windows reach the alarm line than normal ones would: the machine is not well, or "
+            "these recordings differ from those that were learnt (mounting, load, sensor).",
+        )
+
+
+def _shown(manifest: Manifest, evaluation: Evaluation) -> Iterator[Finding]:
     """Yield what these recordings show."""
-    if evaluation is None:
-        yield Finding(Verdict.OPEN, "No labels: neither detection nor false alarms can be counted.")
-        return
     yield from _detection(evaluation)
     yield from _false_alarms(manifest, evaluation)
     if evaluation.roc_auc is not None and evaluation.roc_auc < _CLEAR_AUC:
@@ -232,7 +242,7 @@ def _promise(level: LevelFigures, evaluation: Evaluation, manifest: Manifest) ->
         yield Finding(
             Verdict.WEAK,
             f"{_percent(rate)} of the normal windows reach the {level.level} line, which was calibrated for "
-            f"{_percent(promised)}: these recordings differ from those that were learnt.",
+            f"{_chance(promised)}: these recordings differ from those that were learnt.",
         )
 
 
@@ -264,11 +274,15 @@ def _held_out(counted: Any, manifest: Manifest) -> Iterator[Finding]:  # noqa: A
     lines = {"warning": manifest.thresholds.warning, "alarm": manifest.thresholds.alarm}
     promised = rate_from_score(lines[level].score)
     text = (
-        f"Of {windows} windows that taught it nothing {alarms} reach the {level} line; the rate is at most "
-        f"{_percent(counted['upper_limit'])} (95 %), calibrated for {_percent(promised)}."
+        f"Of {windows:,} windows that taught it nothing {alarms} reach the {level} line; the rate is at most "
+        f"{_percent(counted['upper_limit'])} (95 %), the calibration says {_chance(promised)}"
     )
-    weak = more_often(alarms / windows, counted["independent"], promised)
-    yield Finding(Verdict.WEAK if weak else Verdict.GOOD, text)
+    if more_often(alarms / windows, counted["independent"], promised):
+        yield Finding(Verdict.WEAK, f"{text}.")
+    elif counted["upper_limit"] > _PROVED * promised:
+        yield Finding(Verdict.OPEN, f"{text}: too few windows to prove it.")
+    else:
+        yield Finding(Verdict.GOOD, f"{text}.")
 
 
 def _quantized(fidelity: Any) -> Iterator[Finding]:  # noqa: ANN401
@@ -297,6 +311,10 @@ def _learning(provenance: Mapping[str, Any]) -> Iterator[Finding]:
 
 def _per_day(limit: float | None) -> str:
     return "rate unknown" if limit is None else f"at most {_rounded(limit)} a day (95 %)"
+
+
+def _chance(probability: float) -> str:
+    return f"1 in {_rounded(1.0 / max(probability, 1e-300))}"
 
 
 def _percent(share: float) -> str:
