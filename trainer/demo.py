@@ -27,7 +27,8 @@ SETTINGS = FitSettings(
     alarm=Method("rate", 1e-8),
     network=NetworkSettings(units=(32, 8, 32)),
     parts=("level", "network"),
-    training=TrainingSettings(batch_size=256),
+    folds=3,
+    training=TrainingSettings(epochs=30, batch_size=256),
 )
 
 _SECONDS = 60.0

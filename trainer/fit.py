@@ -100,7 +100,7 @@ class Subject:
     @property
     def groups(self) -> list[npt.NDArray[np.int64]]:
         """Recordings that are left out together, to see what the others know of them."""
-        return session_groups(self.folded.session)
+        return session_groups(self.folded.session, self.folded.count)
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def fold_windows(recordings: Sequence[Recording], spec: WindowSpec, count: int =
     return FoldedWindows(np.concatenate(windows).transpose(0, 2, 1), fold, session, count, independent)
 
 
-def session_groups(session: IndexArray, most: int = FOLDS) -> list[IndexArray]:
+def session_groups(session: IndexArray, most: int) -> list[IndexArray]:
     """Return the recordings that are left out together: each by itself, or in ``most`` groups if more.
 
     Args:

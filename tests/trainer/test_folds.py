@@ -96,7 +96,7 @@ def test_what_is_too_short_for_the_folds_is_refused(whole: Recording, told: str)
 
 @pytest.mark.parametrize(("n_sessions", "sizes"), [(1, []), (2, [1, 1]), (5, [1] * 5), (7, [2, 2, 1, 1, 1])])
 def test_sessions_are_left_out_by_themselves_or_in_groups(n_sessions: int, sizes: list[int]) -> None:
-    groups = session_groups(np.repeat(np.arange(n_sessions), 3))
+    groups = session_groups(np.repeat(np.arange(n_sessions), 3), 5)
     assert [len(group) for group in groups] == sizes
     assert sorted(np.concatenate(groups).tolist() if groups else []) == (
         list(range(n_sessions)) if groups else []
