@@ -10,6 +10,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 logger = logging.getLogger(__name__)
 
@@ -26,9 +28,26 @@ def go_real_time() -> bool:
         False if that is not allowed (``ulimit -r``, ``LimitRTPRIO=`` in the unit); the thread goes on as it
         is.
     """
+    return _go(os.SCHED_RR | os.SCHED_RESET_ON_FORK)
+
+
+@contextmanager
+def real_time() -> Iterator[None]:
+    """Give the calling thread real-time priority for a while, if that is allowed."""
+    before = sys.getswitchinterval()
+    allowed = _go(os.SCHED_RR)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+        if allowed:
+            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
+def _go(policy: int) -> bool:
     sys.setswitchinterval(SWITCH_S)
     try:
-        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(PRIORITY))
+        os.sched_setscheduler(0, policy, os.sched_param(PRIORITY))
     except OSError as error:
         logger.debug("no real-time priority: %s", error)
         return False

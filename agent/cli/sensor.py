@@ -168,12 +168,16 @@ def _bus(chosen: Sensor) -> Iterator[I2CBus]:
 
 @contextmanager
 def _started(options: SensorOptions) -> Iterator[tuple[Accelerometer, Clock]]:
-    """Give a sensor that samples; it is put to standby at the end, whatever happens."""
+    """Give a sensor that samples; it is put to standby at the end, whatever happens.
+
+    Whoever reads it here goes before others, as the daemon's threads do.
+    """
+    from agent.real_time import real_time
     from agent.sensors import sensor_opener
     from firmware_bridge.clock import SystemClock
 
     clock = SystemClock()
-    with sensor_opener(chosen_sensor(options), clock)() as accelerometer:
+    with sensor_opener(chosen_sensor(options), clock)() as accelerometer, real_time():
         accelerometer.start()
         yield accelerometer, clock
 

@@ -12,7 +12,7 @@ import pytest
 
 from agent.backoff import Backoff
 from agent.bus_sampler import BusSampler
-from agent.real_time import go_real_time
+from agent.real_time import go_real_time, real_time
 from agent.ring_buffer import RingBuffer
 from agent.sampler import Sampler
 from agent.watchdog import Watchdog
@@ -43,6 +43,17 @@ def test_only_the_calling_thread_goes_real_time() -> None:
     assert policy == os.SCHED_RR | os.SCHED_RESET_ON_FORK
     assert os.sched_getscheduler(0) == os.SCHED_OTHER
     assert sys.getswitchinterval() == pytest.approx(0.001)
+
+
+def test_it_may_be_for_a_while() -> None:
+    before = sys.getswitchinterval()
+    allowed, _ = in_a_thread()
+    sys.setswitchinterval(before)
+    with real_time():
+        assert os.sched_getscheduler(0) == (os.SCHED_RR if allowed else os.SCHED_OTHER)
+        assert sys.getswitchinterval() == pytest.approx(0.001)
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
+    assert sys.getswitchinterval() == before
 
 
 def test_a_thread_that_may_not_goes_on_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
