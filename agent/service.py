@@ -30,7 +30,12 @@ class Place:
     mode: int = 0o644
     is_kept: bool = False
     """True if an existing file is left as it is, and stays when the service is removed."""
+    is_optional: bool = False
+    """True if it is installed only when it is asked for."""
 
+
+REAL_TIME = Place("real-time.conf", "/etc/systemd/system/judder.service.d/real-time.conf", is_optional=True)
+"""Lets the threads that drain FIFOs go before all others, for a little less of a sandbox."""
 
 PLACES = (
     Place(UNIT, "/etc/systemd/system/judder.service"),
@@ -38,6 +43,7 @@ PLACES = (
     Place("judder.tmpfiles", "/etc/tmpfiles.d/judder.conf"),
     Place("60-judder-i2c.rules", "/etc/udev/rules.d/60-judder-i2c.rules"),
     Place("judder.toml", "/etc/judder/judder.toml", mode=0o640, is_kept=True),
+    REAL_TIME,
 )
 
 PREPARE = (
@@ -75,8 +81,11 @@ class Service:
         self._root = root
         self._executable = executable or own_executable()
 
-    def install(self) -> list[Path]:
+    def install(self, real_time: bool = False) -> list[Path]:
         """Write the files, but no configuration over one that is there; return those written.
+
+        Args:
+            real_time: Allow real-time priority; a drop-in that allows it is otherwise removed.
 
         Raises:
             ServiceError: If the unit could not see this judder, or a file cannot be written.
@@ -87,8 +96,12 @@ class Service:
                 f"{self._executable}: the service cannot see what lies in {hidden[0]}; "
                 "install judder elsewhere, such as in /opt/judder"
             )
+        if not real_time:
+            self._unlink(self._target(REAL_TIME))
         return [
-            self._write(place) for place in PLACES if not (place.is_kept and self._target(place).exists())
+            self._write(place)
+            for place in PLACES
+            if not (place.is_kept and self._target(place).exists()) and (real_time or not place.is_optional)
         ]
 
     def remove(self) -> list[Path]:
@@ -100,10 +113,7 @@ class Service:
         found = [self._target(place) for place in PLACES if not place.is_kept]
         removed = [path for path in found if path.exists()]
         for path in removed:
-            try:
-                path.unlink()
-            except OSError as error:
-                raise ServiceError(f"{path}: {error.strerror}; run as root") from error
+            self._unlink(path)
         return removed
 
     def status(self) -> ServiceStatus:
@@ -113,8 +123,9 @@ class Service:
             ServiceError: If systemd is not there.
         """
         places = [place for place in PLACES if not place.is_kept]
-        missing = [place for place in places if not self._target(place).exists()]
-        changed = [p for p in places if p not in missing and self._target(p).read_text() != self._content(p)]
+        missing = [p for p in places if not p.is_optional and not self._target(p).exists()]
+        there = [place for place in places if self._target(place).exists()]
+        changed = [place for place in there if self._target(place).read_text() != self._content(place)]
         return ServiceStatus(
             tuple(place.target for place in missing),
             tuple(place.target for place in changed),
@@ -128,6 +139,12 @@ class Service:
     def _content(self, place: Place) -> str:
         text = (source_folder() / place.source).read_text(encoding="utf-8")
         return text.replace(EXECUTABLE, str(self._executable)) if place.source == UNIT else text
+
+    def _unlink(self, path: Path) -> None:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise ServiceError(f"{path}: {error.strerror}; run as root") from error
 
     def _write(self, place: Place) -> Path:
         path = self._target(place)

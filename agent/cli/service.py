@@ -23,13 +23,18 @@ def service() -> None:
 
 @service.command()
 @root_option
-def install(root: Path) -> None:
+@click.option(
+    "--real-time",
+    is_flag=True,
+    help="Let the threads that read the sensors go before all others; for fast chips on a busy gateway.",
+)
+def install(root: Path, real_time: bool) -> None:
     """Write unit, user, folders, device rule and an example configuration, and enable the service."""
     from agent.service import Service, prepare, run
 
     if root == Path("/"):
         _need_root()
-    written = Service(root).install()
+    written = Service(root).install(real_time)
     for path in written:
         click.echo(f"wrote {path}")
     config = root / "etc/judder/judder.toml"
