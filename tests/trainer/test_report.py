@@ -17,7 +17,7 @@ import pytest
 from agent.alarm import AlarmPolicy
 from agent.inference.bundle import Bundle, read_bundle
 from agent.inference.detector import Detector
-from agent.inference.parts import log_p
+from agent.inference.parts import ReconstructionPart, log_p
 from agent.inference.scoring import joined, score_from_log_p
 from firmware_bridge.recording import save_recording
 from trainer.datasets import load_source
@@ -203,14 +203,18 @@ def test_the_learning_curve_is_drawn_if_the_bundle_holds_it(folder: Path) -> Non
     page = report_of(built(with_provenance(training=training), folder))
     (label,) = {label for label in page.labels if label.startswith("Loss")}
     assert label == (
-        "Loss. loss against epoch: training windows 0.01 to 1; validation windows 0.1 to 1; "
-        "best, epoch 3 at 3."
+        "Loss. loss against epoch: training windows 0.01 to 1; held-out windows 0.1 to 1; best, epoch 3 at 3."
     )
 
 
-def test_the_recipe_tells_its_loss_by_steps(folder: Path) -> None:
+def test_the_default_network_tells_its_loss_by_steps(folder: Path) -> None:
     training = {"epochs": 8000, "best_epoch": 8000, "history": {"loss": [1.0, 0.5]}}
-    text = built(with_provenance(training=training, windows={"folds": 5}), folder)
+    bundle = with_provenance(training=training)
+    parts = tuple(
+        replace(part, architecture="patches") if isinstance(part, ReconstructionPart) else part
+        for part in bundle.manifest.parts
+    )
+    text = built(replace(bundle, manifest=replace(bundle.manifest, parts=parts)), folder)
     page = report_of(text)
     assert "Loss. loss against step: training windows 0.5 to 1." in page.labels
     assert ">8000</text>" in text
@@ -227,7 +231,7 @@ def test_the_recipe_tells_its_loss_by_steps(folder: Path) -> None:
         ),
         (
             {"epochs": 9, "loss": 0.5, "validation_loss": 0.75},
-            "It ended at a loss of training 0.5, validation 0.75.",
+            "It ended at a loss of training 0.5, held-out 0.75.",
         ),
         ({"epochs": 9, "history": {"loss": "twice"}}, "does not hold the course of its training"),
         ({"epochs": 9, "history": {"loss": [1.0, float("nan")]}}, "does not hold the course of its training"),
@@ -256,6 +260,15 @@ def test_quantization_is_compared_over_all_modes_that_are_known(folder: Path) ->
     cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in text.split("<tr>")]
     assert ["int8 (ships)", "23.4 kB", "0.9987", "12.5 %", "-0.0012", "12.3 µs"] in cells
     assert ["float32", "80.0 kB", "1.0000", "-", "-", "-"] in cells
+
+
+def test_what_healthy_windows_chose_is_told_beside_what_they_did_not(folder: Path) -> None:
+    tried = [{"scale": "linear", "bands": 32, "found": 0.5}, {"scale": "sqrt", "bands": 16, "found": 0.625}]
+    text = built(with_provenance(choices={"chosen": tried[1], "tried": tried}), folder)
+    assert (
+        "sqrt amplitude in 16 bands (62% of virtual defects found), not linear amplitude in 32 bands (50% of "
+        "virtual defects found)"
+    ) in text
 
 
 def test_quantization_of_an_older_bundle_is_that_of_the_graph_that_ships(folder: Path) -> None:

@@ -14,7 +14,8 @@ from agent.inference.manifest import Manifest
 from agent.inference.window import WindowSpec
 from trainer.labels import window_labels
 from trainer.metrics import evaluate
-from trainer.report.trust import Trust, Verdict, more_often, weigh
+from trainer.report.findings import Verdict, more_often
+from trainer.report.trust import Trust, weigh
 from trainer.scored import ScoredRecording
 
 Run = Callable[..., Any]
@@ -124,7 +125,6 @@ def test_provenance_is_held_against_the_bundle(weighed: Run) -> None:
         ],
         "fidelity": {"correlation": 0.95, "largest_difference": 0.4},
         "training": {"loss": 0.1, "validation_loss": 0.3},
-        "windows": {"folds": 0},
     }
     trust = weighed([NORMAL] * 4, [0.0] * 4, provenance, ("a.csv",), None)
     weak = told(trust, Verdict.WEAK)
@@ -134,7 +134,7 @@ def test_provenance_is_held_against_the_bundle(weighed: Run) -> None:
         "The sample rate is unknown",
         "Of 100 windows that taught it nothing 9 reach the warning line; the rate is at most 15 % (95 %)",
         "correlate with float32 by 0.9500; the largest difference is 40 % of the median.",
-        "is 3.0 times that on training windows",
+        "The loss on held-out windows is 3.0 times that on those that were learnt",
     ):
         assert text in weak
     assert "9 reach the alarm line" not in weak
@@ -150,13 +150,32 @@ def test_a_good_provenance_speaks_for_the_bundle(weighed: Run) -> None:
         ],
         "data": [{"name": "one.csv"}, {"name": "two.csv"}],
         "fidelity": {"correlation": 0.9999, "largest_difference": 0.01},
-        "training": {"loss": 0.1, "validation_loss": 0.3},
-        "windows": {"folds": 5},  # the loss is that of other windows anyway
+        "training": {"loss": 0.1, "validation_loss": None},
     }
     trust = weighed([NORMAL] * 4, [0.0] * 4, provenance)
     assert told(trust, Verdict.WEAK) == ""
     assert "0.9999" in told(trust, Verdict.GOOD)
     assert "Of 2,000 windows that taught it nothing 1 reach the alarm line" in told(trust, Verdict.GOOD)
+
+
+def test_the_worst_left_out_session_speaks(weighed: Run) -> None:
+    def session(name: str, warnings: int) -> dict[str, Any]:
+        counted = {"windows": 100, "independent": 25, "upper_limit": 0.2}
+        return {
+            "names": [name],
+            "warning": {"level": "warning", "alarms": warnings, **counted},
+            "alarm": {"level": "alarm", "alarms": 0, **counted},
+        }
+
+    trust = weighed([NORMAL] * 4, [0.0] * 4, {"left_out": [session("calm.csv", 0), session("wild.csv", 40)]})
+    assert told(trust, Verdict.WEAK).startswith(
+        "Of 100 windows of wild.csv, judged by what the other recordings taught, the worst of 2 such trials, "
+        "40 reach the warning line"
+    )
+    calm = weighed([NORMAL] * 4, [0.0] * 4, {"left_out": [session("calm.csv", 0)]})
+    assert "Of 100 windows of calm.csv, judged by what the other recordings taught, 0 reach" in told(
+        calm, Verdict.OPEN
+    )
 
 
 @pytest.mark.parametrize(

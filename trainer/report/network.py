@@ -54,7 +54,7 @@ def learning_curve(manifest: Manifest) -> str | None:
     steps, unit = _training_steps(manifest)
     for key, style, name in (
         ("loss", "normal", "training windows"),
-        ("validation_loss", "anomaly", "validation windows"),
+        ("validation_loss", "anomaly", "held-out windows"),
     ):
         losses = _numbers(history.get(key))
         if len(losses) > 1:

@@ -64,7 +64,7 @@ def untaught(manifest: Manifest) -> str:
         return "The network came from elsewhere: nothing is known of its training."
     losses = [
         f"{name} {training[key]:.4g}"
-        for key, name in (("loss", "training"), ("validation_loss", "validation"))
+        for key, name in (("loss", "training"), ("validation_loss", "held-out"))
         if isinstance(training.get(key), float)
     ]
     ended = f" It ended at a loss of {', '.join(losses)}." if losses else ""
@@ -83,6 +83,9 @@ def origin_rows(bundle: Bundle) -> Iterator[tuple[str, str]]:
         if isinstance(provenance.get(topic), Mapping):
             told = ((name, value) for name, value in provenance[topic].items() if _is_plain(value))
             yield topic, ", ".join(f"{name} {_value(value)}" for name, value in told)
+    chosen = _chosen(provenance.get("choices"))
+    if chosen:
+        yield "healthy windows chose", chosen
     for step in provenance.get("derived", ()):
         data = ", ".join(record["name"] for record in step["data"]) or "no data"
         yield f"then {step['step']}", f"of {step['bundle']}, on {data}"
@@ -90,6 +93,17 @@ def origin_rows(bundle: Bundle) -> Iterator[tuple[str, str]]:
     yield "made with", ", ".join(f"{name} {version}" for name, version in versions.items())
     yield "oldest runtime", bundle.manifest.runtime
     yield "signed by", bundle.signed_by or "nobody"
+
+
+def _chosen(choices: Any) -> str:  # noqa: ANN401 - provenance is what its trainer wrote
+    """Return how the spectrum is watched, and how many virtual defects that found; empty if it was given."""
+    if not isinstance(choices, Mapping) or len(choices.get("tried", ())) < 2:
+        return ""
+    told = [
+        f"{one['scale']} amplitude in {one['bands']} bands ({one['found']:.0%} of virtual defects found)"
+        for one in (choices["chosen"], *(other for other in choices["tried"] if other != choices["chosen"]))
+    ]
+    return f"{told[0]}, not {' nor '.join(told[1:])}"
 
 
 def _derivation(line: Threshold) -> str:

@@ -17,12 +17,13 @@ from agent.inference.manifest import Manifest
 from trainer.errors import OutputError
 from trainer.evaluation_text import evaluation_detections, evaluation_files, evaluation_rows, evaluation_rule
 from trainer.metrics import Evaluation
+from trainer.report.findings import Finding
 from trainer.report.markup import bullets, grid, heading, note, paragraph, section, table
 from trainer.report.network import error_histograms, latent_space, learning_curve, network_part, overlays
 from trainer.report.origin import origin_rows, quantization, thresholds, untaught
 from trainer.report.scores import curves, score_histogram, score_over_time
 from trainer.report.signals import spectra, vibration_over_time, waveforms
-from trainer.report.trust import Figure, Finding, Trust, weigh
+from trainer.report.trust import Figure, Trust, weigh
 from trainer.report.windows import examples, kinds
 from trainer.scored import ScoredRecording, learnt_from
 
