@@ -16,6 +16,7 @@ from trainer.cli_evaluate import evaluate
 from trainer.cli_fit import fit, tell
 from trainer.cli_import import import_command
 from trainer.cli_report import report as report_command
+from trainer.cli_sweep import sweep
 from trainer.errors import TrainerError
 from trainer.options import json_option, out_option, target_of
 from trainer.progress import progress_bar
@@ -40,6 +41,7 @@ def main() -> None:
 
 main.add_command(fit)
 main.add_command(benchmark)
+main.add_command(sweep)
 main.add_command(evaluate)
 main.add_command(threshold)
 main.add_command(calibrate)

@@ -47,7 +47,8 @@ def load_source(path: Path, columns: Sequence[str] | None, rate_hz: float | None
         RecordingError: If the file cannot be read as a recording.
     """
     recording = load_recording(path, columns=columns, rate_hz=rate_hz)
-    return Source(path.name, hashlib.sha256(path.read_bytes()).hexdigest(), recording)
+    with path.open("rb") as file:
+        return Source(path.name, hashlib.file_digest(file, "sha256").hexdigest(), recording)
 
 
 def simulated_source(name: str, recording: Recording) -> Source:

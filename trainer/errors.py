@@ -17,6 +17,14 @@ class ChoiceError(TrainerError, ValueError):
     """Choices that do not go together; the message says which do."""
 
 
+class SpaceError(TrainerError, ValueError):
+    """What is to be searched makes no sense; the message names file and key."""
+
+
+class SearchError(TrainerError):
+    """A search cannot go on."""
+
+
 class MethodError(TrainerError, ValueError):
     """The description of a threshold is not understood."""
 

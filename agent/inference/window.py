@@ -14,6 +14,8 @@ from agent.decode import Range
 FloatArray = npt.NDArray[np.float32]
 IndexArray = npt.NDArray[np.int64]
 
+_CUT_AT_ONCE = 256
+
 
 @dataclass(frozen=True)
 class WindowSpec:
@@ -76,13 +78,22 @@ def cut(samples: FloatArray, starts: IndexArray, length: int, begins: IndexArray
         A copy, shape (n_windows, length, n_axes); in memory each axis of a window is contiguous, as
         ``WindowNumbers`` wants it.
     """
-    if len(starts) == 0:
-        return np.empty((0, length, samples.shape[1]), np.float32)
-    lead = max(-int(starts.min()), 0)
-    by_axis = np.asfortranarray(np.pad(samples, ((lead, 0), (0, 0))) if lead else samples)
-    view = np.lib.stride_tricks.sliding_window_view(by_axis, length, axis=0)
-    windows: FloatArray = view[starts + lead]
+    windows = np.empty((len(starts), samples.shape[1], length), np.float32)
+    # In parts, because a recording may be larger than memory.
+    for part in range(0, len(starts), _CUT_AT_ONCE):
+        chosen = slice(part, part + _CUT_AT_ONCE)
+        windows[chosen] = _cut_near(samples, starts[chosen], length)
     if begins is not None:
         for padded in np.flatnonzero(begins > starts):
             windows[padded, :, : begins[padded] - starts[padded]] = 0.0
     return windows.transpose(0, 2, 1)
+
+
+def _cut_near(samples: FloatArray, starts: IndexArray, length: int) -> FloatArray:
+    """Return windows, shape (n_windows, n_axes, length), after copying the stretch that they lie in."""
+    first, end = int(starts.min()), int(starts.max()) + length
+    lead = max(-first, 0)
+    stretch = samples[max(first, 0) : end]
+    by_axis = np.asfortranarray(np.pad(stretch, ((lead, 0), (0, 0))) if lead else stretch)
+    windows: FloatArray = np.lib.stride_tricks.sliding_window_view(by_axis, length, axis=0)[starts - first]
+    return windows

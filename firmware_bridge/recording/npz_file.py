@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 import zlib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from firmware_bridge.errors import RecordingError
 from firmware_bridge.recording.columns import channel_names, find_columns, is_signal, time_scale, time_unit
 from firmware_bridge.recording.model import FloatArray, Recording, Segment, find_unusable
+from firmware_bridge.recording.sample_store import ROWS, SampleStore
 from firmware_bridge.recording.time_axis import Timing, check_rate, check_times, timing
 
 RATE_NAMES = ("sample_rate_hz", "rate_hz")
@@ -21,6 +23,9 @@ SEGMENTS_NAME = "segments"
 """An integer array (n_segments, 2) of first rows and rows after the last, as ``save_npz`` writes it."""
 
 Array = npt.NDArray[Any]
+
+_NPY = b"\x93NUMPY"
+_PIECE_BYTES = 1 << 22
 
 
 def load_npz(path: Path, columns: tuple[str, ...] | None, rate_hz: float | None) -> Recording:
@@ -39,7 +44,7 @@ def load_npz(path: Path, columns: tuple[str, ...] | None, rate_hz: float | None)
     notes = [f"left out: {name}" for name in arrays if name not in used]
     names = list(channels)
     wanted = find_columns(path, names, columns) if columns is not None else range(len(names))
-    samples = np.column_stack([_check(path, names[index], channels[names[index]]) for index in wanted])
+    samples = _samples(path, {names[index]: channels[names[index]] for index in wanted}, rows)
     return Recording(
         path=path,
         columns=tuple(names[index] for index in wanted),
@@ -63,14 +68,42 @@ def save_npz(path: Path, recording: Recording) -> None:
 
 def _read(path: Path) -> dict[str, Array]:
     try:
-        # Opened here, because numpy leaves a damaged file open.
         with path.open("rb") as file:
-            content = np.load(file, allow_pickle=False)
-            if isinstance(content, np.lib.npyio.NpzFile):
-                return {name: content[name] for name in content.files}
+            if not zipfile.is_zipfile(file) and file.seek(0) == 0 and file.read(6) == _NPY:
+                raise RecordingError(
+                    "is a single array, not an NPZ archive; write it with numpy.savez", path=path
+                )
+            with zipfile.ZipFile(file) as archive:
+                return {
+                    info.filename.removesuffix(".npy"): _array(path, archive, info)
+                    for info in archive.infolist()
+                }
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise RecordingError(f"cannot be read as NPZ of plain numbers: {error}", path=path) from error
-    raise RecordingError("is a single array, not an NPZ archive; write it with numpy.savez", path=path)
+
+
+def _array(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
+    """Return a member of the archive; a large one is unpacked to a temporary file and mapped."""
+    with archive.open(info) as member:
+        shape, by_columns, dtype = _header(member)
+        if dtype.hasobject:
+            raise ValueError(f"'{info.filename}' holds Python objects")
+        store = SampleStore(path, 1, np.uint8)
+        while piece := member.read(_PIECE_BYTES):
+            store.append(np.frombuffer(piece, np.uint8)[:, np.newaxis])
+    content = store.finish()[:, 0]
+    if len(content) != dtype.itemsize * math.prod(shape):
+        raise ValueError(f"'{info.filename}' is cut short")
+    array: Array = content.view(dtype).reshape(shape, order="F" if by_columns else "C")
+    return array
+
+
+def _header(member: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Return shape, whether the first index runs fastest, and type."""
+    forms: Any = np.lib.format
+    read = forms.read_array_header_1_0 if forms.read_magic(member) == (1, 0) else forms.read_array_header_2_0
+    shape, by_columns, dtype = read(member)
+    return shape, by_columns, dtype
 
 
 def _take_rate(path: Path, arrays: dict[str, Array]) -> float | None:
@@ -145,12 +178,20 @@ def _refuse_samples(path: Path, name: str, array: Array, rows: int) -> None:
         raise RecordingError(message, path=path, column=name)
 
 
-def _check(path: Path, name: str, values: Array) -> FloatArray:
-    bad = find_unusable(values)
-    if bad.size:
-        message = f"sample {bad[0]} (counted from 0) is {values[bad[0]]}; cut it out or fill it"
-        raise RecordingError(message, path=path, column=name)
-    return values.astype(np.float32)
+def _samples(path: Path, channels: dict[str, Array], rows: int) -> FloatArray:
+    """Return the channels side by side, some rows at a time."""
+    store = SampleStore(path, len(channels))
+    for start in range(0, rows, ROWS):
+        block = {name: values[start : start + ROWS] for name, values in channels.items()}
+        for name, values in block.items():
+            bad = find_unusable(values)
+            if bad.size:
+                message = (
+                    f"sample {start + bad[0]} (counted from 0) is {values[bad[0]]}; cut it out or fill it"
+                )
+                raise RecordingError(message, path=path, column=name)
+        store.append(np.column_stack([values.astype(np.float32) for values in block.values()]))
+    return store.finish()
 
 
 def _stored_segments(path: Path, bounds: Array, rows: int) -> tuple[Segment, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from firmware_bridge.errors import RecordingError
 from firmware_bridge.recording.model import Segment
+from firmware_bridge.recording.sample_store import ROWS
 
 TimeArray = npt.NDArray[np.float64]
 
@@ -20,6 +22,7 @@ GAP_PERIODS = 5.0
 """A longer step ends a segment."""
 # A time column of coarse resolution alternates between two steps; the mean of so many evens that out.
 _STEPS_PER_MEAN = 8
+_MEANS = 1_000_000
 _JITTER = 0.2
 _LONGEST_STEP_S = 1000.0
 
@@ -104,31 +107,44 @@ def measure_rate(times_s: TimeArray) -> float | None:
     span = min(_STEPS_PER_MEAN, len(times_s) - 1)
     if span < 1:
         return None
-    step_s = float(np.median(times_s[span:] - times_s[:-span])) / span
+    starts = np.arange(0, len(times_s) - span, max(len(times_s) // _MEANS, 1))
+    step_s = float(np.median(times_s[starts + span] - times_s[starts])) / span
     # Nine digits: what is beyond is the rounding of the time stamps.
     return float(f"{1.0 / step_s:.9g}") if step_s > 0 else None
 
 
 def find_segments(times_s: TimeArray, rate_hz: float) -> tuple[Segment, ...]:
     """Return the stretches of rows between steps of more than five periods."""
-    ends = np.flatnonzero(np.diff(times_s) * rate_hz > GAP_PERIODS) + 1
-    borders = [0, *ends.tolist(), len(times_s)]
-    return tuple(Segment(start, end) for start, end in itertools.pairwise(borders))
+    ends: list[int] = []
+    for first, steps in _steps(times_s, rate_hz):
+        ends.extend((np.flatnonzero(steps > GAP_PERIODS) + first + 1).tolist())
+    return tuple(Segment(start, end) for start, end in itertools.pairwise([0, *ends, len(times_s)]))
+
+
+def _steps(times_s: TimeArray, rate_hz: float) -> Iterator[tuple[int, TimeArray]]:
+    """Return the steps in periods, some at a time, each time with the number of the first."""
+    for start in range(0, len(times_s) - 1, ROWS):
+        yield start, np.diff(times_s[start : start + ROWS + 1]) * rate_hz
 
 
 def describe(times_s: TimeArray, rate_hz: float, segments: tuple[Segment, ...]) -> list[str]:
     """Return notes on duplicated times, gaps and jitter."""
-    steps = np.diff(times_s) * rate_hz
+    duplicated = uneven = 0
+    longest = 0.0
+    for _, steps in _steps(times_s, rate_hz):
+        duplicated += int(np.count_nonzero(steps == 0))
+        uneven += int(np.count_nonzero((np.abs(steps - 1) > _JITTER) & (steps <= GAP_PERIODS)))
+        longest = max(longest, float(np.max(steps)))
     notes = []
-    duplicated = int(np.count_nonzero(steps == 0))
     if duplicated:
         notes.append(f"{duplicated} time stamps are the same as the one before")
     if len(segments) > 1:
-        longest_s = float(np.max(steps)) / rate_hz
         notes.append(
-            f"{len(segments) - 1} gaps of more than {GAP_PERIODS:g} periods, longest {longest_s:.3g} s"
+            f"{len(segments) - 1} gaps of more than {GAP_PERIODS:g} periods, longest "
+            f"{longest / rate_hz:.3g} s"
         )
-    uneven = int(np.count_nonzero((np.abs(steps - 1) > _JITTER) & (steps <= GAP_PERIODS)))
     if uneven:
-        notes.append(f"{uneven} of {len(steps)} steps differ from the period by more than {_JITTER:.0%}")
+        notes.append(
+            f"{uneven} of {len(times_s) - 1} steps differ from the period by more than {_JITTER:.0%}"
+        )
     return notes

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 import wave
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +22,7 @@ import numpy.typing as npt
 from firmware_bridge.errors import RecordingError
 from firmware_bridge.recording.columns import find_columns
 from firmware_bridge.recording.model import FloatArray, Recording, Segment
+from firmware_bridge.recording.sample_store import ROWS, SampleStore
 from firmware_bridge.recording.side_car import Gap, WaveInfo, read_side_car, write_side_car
 from firmware_bridge.recording.time_axis import check_rate
 
@@ -143,26 +144,34 @@ class WavWriter:
 def load_wav(path: Path, columns: tuple[str, ...] | None, rate_hz: float | None) -> Recording:
     """Read a WAV file and its side-car; see ``load_recording``."""
     info = read_side_car(path)
-    counts = read_counts(path)
-    if counts.shape[1] != len(info.axes):
-        message = (
-            f"has {counts.shape[1]} channels, its side-car {len(info.axes)} axes; find the right side-car"
-        )
-        raise RecordingError(message, path=path)
-    wanted = find_columns(path, info.axes, columns) if columns is not None else range(len(info.axes))
-    samples = counts[:, list(wanted)].astype(np.float32) * np.float32(info.scale_g)
+    store: SampleStore | None = None
+    wanted: Sequence[int] = ()
+    for counts in read_counts(path):
+        if store is None:
+            wanted = _wanted(path, info, counts.shape[1], columns)
+            store = SampleStore(path, len(wanted))
+        store.append(counts[:, list(wanted)].astype(np.float32) * np.float32(info.scale_g))
+    assert store is not None
+    samples = store.finish()
     return Recording(
         path=path,
         columns=tuple(info.axes[index] for index in wanted),
         samples=samples,
         rate_hz=check_rate(path, rate_hz, info.rate_hz, "its side-car"),
-        segments=_segments(info.gaps, len(counts)),
-        notes=_notes(info, len(counts)),
+        segments=_segments(info.gaps, len(samples)),
+        notes=_notes(info, len(samples)),
     )
 
 
-def read_counts(path: Path) -> Counts:
-    """Return the counts of a PCM WAV file, shape (n_samples, n_channels).
+def _wanted(path: Path, info: WaveInfo, channels: int, columns: tuple[str, ...] | None) -> Sequence[int]:
+    if channels != len(info.axes):
+        message = f"has {channels} channels, its side-car {len(info.axes)} axes; find the right side-car"
+        raise RecordingError(message, path=path)
+    return find_columns(path, info.axes, columns) if columns is not None else range(channels)
+
+
+def read_counts(path: Path) -> Iterator[Counts]:
+    """Return the counts of a PCM WAV file in blocks, shape (n, n_channels); there is one at least.
 
     Raises:
         RecordingError: If it is no WAV file of 16, 24 or 32-bit PCM, is cut short, or holds no samples.
@@ -170,20 +179,22 @@ def read_counts(path: Path) -> Counts:
     try:
         with path.open("rb") as file, wave.open(file) as content:
             width, channels, samples = content.getsampwidth(), content.getnchannels(), content.getnframes()
-            data = content.readframes(samples)
+            if width not in _WIDTHS:
+                raise RecordingError(f"has {8 * width} bits a sample; 16, 24 and 32 can be read", path=path)
+            if samples == 0:
+                raise RecordingError("holds no samples", path=path)
+            found = 0
+            while found < samples:
+                data = content.readframes(ROWS)
+                count = len(data) // (width * channels)
+                if count == 0:
+                    message = f"is cut short: {found} of {samples} samples are there; copy it again"
+                    raise RecordingError(message, path=path)
+                found += count
+                yield _unpacked(data[: count * width * channels], width).reshape(count, channels)
     except (wave.Error, EOFError, OSError) as error:
         message = f"is not a WAV file of plain PCM ({str(error) or 'cut short'}); record it again"
         raise RecordingError(message, path=path) from error
-    if width not in _WIDTHS:
-        raise RecordingError(f"has {8 * width} bits a sample; 16, 24 and 32 can be read", path=path)
-    found = len(data) // (width * channels)
-    if found < samples:
-        raise RecordingError(
-            f"is cut short: {found} of {samples} samples are there; copy it again", path=path
-        )
-    if samples == 0:
-        raise RecordingError("holds no samples", path=path)
-    return _unpacked(data, width).reshape(samples, channels)
 
 
 def _width(info: WaveInfo) -> int:

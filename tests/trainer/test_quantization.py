@@ -141,11 +141,11 @@ def test_a_crash_of_the_converter_is_one_line_and_the_next_conversion_works(mode
 def test_the_converter_is_started_once_and_ends_when_nobody_can_ask_it_any_more() -> None:
     converter = Converter()
     converter.start()
-    process = converter._process
+    process = converter.child._process
     assert process is not None
     assert process.stdin is not None
     converter.start()
-    assert converter._process is process
+    assert converter.child._process is process
     process.stdin.close()  # as the kernel does when this process dies
     assert process.wait(60) == 0
     converter.close()
