@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from agent.inference.detector import log_ps
 from agent.inference.distance import DistancePart
-from agent.inference.parts import LevelPart, ReconstructionPart
+from agent.inference.parts import LevelPart, ReconstructionPart, votes
 from agent.inference.scoring import TAIL_PROBABILITY, Tail
 from agent.inference.scoring_arrays import joined, scores_from_log_ps, tail_log_ps
 from trainer.errors import DataError
@@ -102,8 +102,7 @@ def wander(scores: ScoreArray, independent: float) -> float:
 
 
 def _joined(parts: Sequence[AnyPart], scores: Sequence[FloatArray]) -> ScoreArray:
-    log_weights = [math.log(part.weight) for part in parts]
-    return joined(log_ps(parts, scores), log_weights)
+    return joined(log_ps(parts, scores), votes(parts))
 
 
 def _scores(combination: Tail, together: ScoreArray) -> ScoreArray:

@@ -61,14 +61,15 @@ def choose_spectrum(
         bands: Given, or None.
         seed: Of the virtual defects.
     """
-    some = folded.windows[:: -(-len(folded.windows) // _MOST_WINDOWS)]
-    fold = folded.fold[:: -(-len(folded.windows) // _MOST_WINDOWS)]
+    step = -(-len(folded.windows) // _MOST_WINDOWS)
+    some, fold = folded.windows[::step], folded.fold[::step]
+    independence = min(step * folded.independence, 1.0)
     usual = min(USUAL_BANDS, folded.windows.shape[1] // 2)
     counts = (bands,) if bands else tuple(n for n in (usual, usual // 2) if n >= _FEWEST_BANDS) or (usual,)
     scales = (scale,) if scale else _SCALES
     defects = {kind: with_defect(kind, some, np.random.default_rng(seed)) for kind in KINDS}
     tried = tuple(
-        SpectrumChoice(one, count, _found(some, fold, folded.count, defects, one, count))
+        SpectrumChoice(one, count, _found(some, fold, folded.count, independence, defects, one, count))
         for one in scales
         for count in counts
     )
@@ -80,6 +81,7 @@ def _found(
     windows: FloatArray,
     fold: npt.NDArray[np.int64],
     folds: int,
+    independence: float,
     defects: dict[str, FloatArray],
     scale: BandScale,
     bands: int,
@@ -89,7 +91,7 @@ def _found(
     abnormal = {kind: np.empty(len(windows)) for kind in defects}
     for number in range(folds):
         inside = fold == number
-        part = fit_bands(centred(windows[~inside]), 1.0, scale, bands)
+        part = fit_bands(centred(windows[~inside]), 1.0, independence, scale, bands)
         healthy[inside] = part.raw_scores(WindowNumbers(windows[inside]), {})[:, 0]
         for kind, changed in defects.items():
             abnormal[kind][inside] = part.raw_scores(WindowNumbers(changed[inside]), {})[:, 0]

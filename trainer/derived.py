@@ -117,7 +117,7 @@ def recalibrate(
         models = {name: TFLiteModel(content) for name, content in bundle.models.items()}
 
     def refitted(windows: FloatArray, left_out: int) -> tuple[tuple[AnyPart, ...], Models]:
-        return refit_parts(manifest.parts, windows, manifest.axes, models), models
+        return refit_parts(manifest.parts, windows, manifest.axes, models, folded.independence), models
 
     parts, _ = refitted(folded.windows, -1)
     scores = out_of_fold(folded, refitted)

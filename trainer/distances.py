@@ -1,4 +1,8 @@
-"""Fitting of the distance parts: healthy centre, spread and covariance of a window's numbers."""
+"""Fitting of the distance parts: healthy centre, spread and covariance of a window's numbers.
+
+``independence`` is the number of independent windows per window: windows that overlap teach less about a
+covariance than their number says.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.covariance import ledoit_wolf
+from sklearn.covariance import empirical_covariance, ledoit_wolf, shrunk_covariance
 
 from agent.inference.distance import BandColumns, BandScale, DistancePart, TimeColumns
 from agent.inference.features import amplitude_spectrum, mean_square
@@ -23,12 +27,13 @@ _FLOOR_SHARE, _LEAST_FLOOR = 0.2, 1e-6
 """A fifth of the median, which is the noise floor (see ``scaling``), of the healthy total."""
 
 
-def fit_time(windows: FloatArray, weight: float) -> DistancePart:
+def fit_time(windows: FloatArray, weight: float, independence: float) -> DistancePart:
     """Fit the part that watches level, crest factor and form factor.
 
     Args:
         windows: Centred, of a healthy machine, shape (n_windows, length, n_axes).
         weight: Of the part.
+        independence: Independent windows per window.
     """
     magnitude = np.abs(windows)
     rms = np.sqrt(mean_square(windows)).astype(np.float64)
@@ -42,11 +47,15 @@ def fit_time(windows: FloatArray, weight: float) -> DistancePart:
     )
     numbers = columns.of(WindowNumbers(windows)).astype(np.float64)
     spread = np.maximum(_mad(numbers), _SPREAD_FLOOR)
-    return _fit("time", weight, columns, numbers, spread)
+    return _fit("time", weight, columns, numbers, spread, independence)
 
 
 def fit_bands(
-    windows: FloatArray, weight: float, scale: BandScale = "linear", count: int | None = None
+    windows: FloatArray,
+    weight: float,
+    independence: float,
+    scale: BandScale = "linear",
+    count: int | None = None,
 ) -> DistancePart:
     """Fit the part that watches the spectrum in bands.
 
@@ -56,6 +65,7 @@ def fit_bands(
     Args:
         windows: Centred, of a healthy machine, shape (n_windows, length, n_axes).
         weight: Of the part.
+        independence: Independent windows per window.
         scale: Of the amplitude.
         count: Bands an axis; None for ``USUAL_BANDS``, or as many as there are bins.
     """
@@ -69,7 +79,7 @@ def fit_bands(
     spreads = _mad(numbers)
     least = 0.5 * np.median(spreads) if scale == "log" else np.quantile(spreads, 0.9)
     spread = np.maximum(spreads, max(float(least), _SPREAD_FLOOR))
-    return _fit("spectrum", weight, columns, numbers, spread)
+    return _fit("spectrum", weight, columns, numbers, spread, independence)
 
 
 def _fit(
@@ -78,12 +88,13 @@ def _fit(
     columns: TimeColumns | BandColumns,
     numbers: npt.NDArray[np.float64],
     spread: npt.NDArray[np.float64],
+    independence: float,
 ) -> DistancePart:
     """Return the part with a shrunk covariance (Ledoit and Wolf 2004): few windows do for many numbers."""
     median = np.median(numbers, axis=0)
     standard = np.clip((numbers - median) / spread, -_CLIP, _CLIP)
     location = standard.mean(axis=0)
-    covariance, _ = ledoit_wolf(standard)
+    covariance = _shrunk_covariance(standard, independence)
     whitening = np.linalg.inv(np.linalg.cholesky(covariance)) / spread
     return DistancePart(
         "distance",
@@ -94,6 +105,15 @@ def _fit(
         whitening=tuple(_tuple(row) for row in whitening),
         scale=_tuple(spread),
     )
+
+
+def _shrunk_covariance(standard: npt.NDArray[np.float64], independence: float) -> npt.NDArray[np.float64]:
+    """Return the covariance, shrunk towards equal variances as the number of independent windows asks.
+
+    The formula takes every window for independent; what it finds goes with 1 / number.
+    """
+    _, shrinkage = ledoit_wolf(standard)
+    return np.asarray(shrunk_covariance(empirical_covariance(standard), min(shrinkage / independence, 1.0)))
 
 
 def _mad(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -263,7 +263,7 @@ def bundle_up(
 
     def parts(windows: FloatArray, graph: Graph) -> tuple[AnyPart, ...]:
         part = _judging(network_part(graph.features, settings), graph, windows, settings)
-        return fit_parts(settings, windows, axes, part)
+        return fit_parts(settings, windows, axes, part, folded.independence)
 
     def fitted(graph_of: Sequence[Graph]) -> Callable[[FloatArray, int], tuple[tuple[AnyPart, ...], Models]]:
         return lambda windows, left_out: (parts(windows, graph_of[left_out]), _loaded(graph_of[left_out]))

@@ -42,6 +42,11 @@ class FoldedWindows:
     independent: float
     """Windows laid end to end: overlapping ones are not independent."""
 
+    @property
+    def independence(self) -> float:
+        """Independent windows per window: hop over length."""
+        return self.independent / len(self.windows)
+
 
 def fold_windows(recordings: Sequence[Recording], spec: WindowSpec, count: int = FOLDS) -> FoldedWindows:
     """Cut recordings into folds and these into windows, ``MAX_WINDOWS`` or fewer.

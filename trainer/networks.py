@@ -104,15 +104,15 @@ def _train_patches(
     task: Task, settings: FitSettings, on_loss: OnLoss, checkpoint: Checkpoint | None
 ) -> Networks:
     """Train the default networks side by side, in the same steps."""
-    folded = task.folded
-    learnt = [folded.fold != fold for fold in range(folded.count)]
-    learnt += [~np.isin(folded.session, group) for group in task.groups]
-    learnt.append(np.ones(len(folded.fold), bool))
-    squares, length = WindowNumbers(folded.windows).mean_square, folded.windows.shape[1]
+    dense = _dense_windows(task)
+    learnt = [dense.fold != fold for fold in range(dense.count)]
+    learnt += [~np.isin(dense.session, group) for group in task.groups]
+    learnt.append(np.ones(len(dense.fold), bool))
+    squares, length = WindowNumbers(dense.windows).mean_square, dense.windows.shape[1]
     scales = (np.sqrt(squares[mask].mean(axis=0, dtype=np.float64)) for mask in learnt)
     features = [patches.patch_features(short(scale), length) for scale in scales]
     chosen = [
-        patches.choose_patches(_of(own, folded.windows[mask]), own.patch)
+        patches.choose_patches(_of(own, dense.windows[mask]), own.patch)
         for own, mask in zip(features, learnt, strict=True)
     ]
     losses: list[float] = []
@@ -130,13 +130,13 @@ def _train_patches(
         return Network(
             own,
             lambda: patches.convolutional(own_weights, own, length),
-            _of(own, _some(folded.windows[learnt[index]])),
+            _of(own, _some(dense.windows[learnt[index]])),
         )
 
     parameters = sum(weight.size for weight in weights[-1])
     record = TrainingRecord(parameters, settings.steps, settings.steps, loss, None, History(tuple(losses)))
     every = [network(index) for index in range(len(learnt))]
-    return _sorted(every, folded.count, record)
+    return _sorted(every, dense.count, record)
 
 
 def _train_each(
@@ -147,8 +147,7 @@ def _train_each(
     Without fold k training is stopped by the fold after it. The networks that know all folds are trained for
     as many epochs as did best on the whole: the median of those.
     """
-    dense = replace(task.window, hop=max(task.window.hop // _TRAINING_OVERLAP, 1))
-    windows = fold_windows(task.recordings, dense, task.folded.count)
+    windows = _dense_windows(task)
     n_turns = windows.count + len(task.groups) + 1
     trained: list[Trained] = []
     networks: list[Network] = []
@@ -175,6 +174,12 @@ def _train_each(
         turn(~np.isin(windows.session, group), None, refit)
     turn(np.ones(len(windows.fold), bool), None, refit)
     return _sorted(networks, windows.count, _record(trained, windows.count))
+
+
+def _dense_windows(task: Task) -> FoldedWindows:
+    """Return more windows than are judged; a patch is met again with another mean taken from it."""
+    dense = replace(task.window, hop=max(task.window.hop // _TRAINING_OVERLAP, 1))
+    return fold_windows(task.recordings, dense, task.folded.count)
 
 
 def _train_one(

@@ -20,17 +20,24 @@ from trainer.settings import FitSettings, PartName
 
 FloatArray = npt.NDArray[np.float32]
 
-_SHARES: dict[PartName, float] = {"level": 1 / 6, "time": 1 / 6, "spectrum": 2 / 6, "network": 2 / 6}
-"""Level and time features are one family: together they weigh as much as the spectrum or the network."""
+_SHARES: dict[PartName, float] = {"level": 0.01, "time": 0.01, "spectrum": 0.33, "network": 0.65}
+_POWERS: dict[PartName, float] = {"level": 1.0, "time": 1.0, "spectrum": 0.5, "network": 0.5}
+"""Level and time features are guards: they keep still until they are sure, so that the noise of their usual
+scores does not drown what spectrum and network tell together; but a machine that is clearly too loud or too
+quiet is found by them alone."""
 
 
 def weight(name: PartName, names: Sequence[PartName]) -> float:
     """Return the weight of a part among those that are chosen."""
-    return _SHARES[name] / sum(_SHARES[other] for other in names)
+    return float(f"{_SHARES[name] / sum(_SHARES[other] for other in names):.6g}")
 
 
 def fit_parts(
-    settings: FitSettings, windows: FloatArray, axes: Sequence[str], network: ReconstructionPart
+    settings: FitSettings,
+    windows: FloatArray,
+    axes: Sequence[str],
+    network: ReconstructionPart,
+    independence: float,
 ) -> tuple[AnyPart, ...]:
     """Return the chosen parts in their order, without tails; the network is fitted already.
 
@@ -39,6 +46,7 @@ def fit_parts(
         windows: Of a healthy machine, shape (n_windows, length, n_axes).
         axes: Names of the axes.
         network: The part of the network.
+        independence: Independent windows per window; see ``distances``.
 
     Raises:
         DataError: If an axis is silent in half of the windows.
@@ -47,19 +55,26 @@ def fit_parts(
     parts: list[AnyPart] = []
     for name in settings.parts:
         share = weight(name, settings.parts)
+        part: AnyPart
         if name == "level":
-            parts.append(replace(fit_level(windows, axes), weight=share))
+            part = replace(fit_level(windows, axes), weight=share)
         elif name == "time":
-            parts.append(fit_time(x, share))
+            part = fit_time(x, share, independence)
         elif name == "spectrum":
-            parts.append(fit_bands(x, share, settings.spectrum_scale or "linear", settings.spectrum_bands))
+            scale, bands = settings.spectrum_scale or "linear", settings.spectrum_bands
+            part = fit_bands(x, share, independence, scale, bands)
         else:
-            parts.append(replace(network, weight=share))
+            part = replace(network, weight=share)
+        parts.append(replace(part, power=_POWERS[name]))
     return tuple(parts)
 
 
 def refit_parts(
-    parts: Sequence[AnyPart], windows: FloatArray, axes: Sequence[str], models: Mapping[str, TFLiteModel]
+    parts: Sequence[AnyPart],
+    windows: FloatArray,
+    axes: Sequence[str],
+    models: Mapping[str, TFLiteModel],
+    independence: float,
 ) -> tuple[AnyPart, ...]:
     """Return the same parts as other windows teach them, without tails; a network stays as it is.
 
@@ -68,20 +83,29 @@ def refit_parts(
         windows: Of a healthy machine, shape (n_windows, length, n_axes).
         axes: Names of the axes.
         models: Its graphs.
+        independence: Independent windows per window; see ``distances``.
 
     Raises:
         DataError: If an axis is silent in half of the windows.
     """
-    return tuple(_refit(part, windows, axes, models) for part in parts)
+    refitted = (_refit(part, windows, axes, models, independence) for part in parts)
+    return tuple(
+        replace(new, name=old.name, weight=old.weight, power=old.power)
+        for old, new in zip(parts, refitted, strict=True)
+    )
 
 
 def _refit(
-    part: AnyPart, windows: FloatArray, axes: Sequence[str], models: Mapping[str, TFLiteModel]
+    part: AnyPart,
+    windows: FloatArray,
+    axes: Sequence[str],
+    models: Mapping[str, TFLiteModel],
+    independence: float,
 ) -> AnyPart:
     if isinstance(part, LevelPart):
-        return replace(fit_level(windows, axes), name=part.name, weight=part.weight)
+        return fit_level(windows, axes)
     if isinstance(part, DistancePart):
-        return replace(_refit_distance(part, centred(windows)), name=part.name)
+        return _refit_distance(part, centred(windows), independence)
     bare = replace(part, tails=())
     if part.distance is None:
         return bare
@@ -90,7 +114,7 @@ def _refit(
     return replace(bare, distance=fitted)
 
 
-def _refit_distance(part: DistancePart, x: FloatArray) -> DistancePart:
+def _refit_distance(part: DistancePart, x: FloatArray, independence: float) -> DistancePart:
     if isinstance(part.columns, TimeColumns):
-        return fit_time(x, part.weight)
-    return fit_bands(x, part.weight, part.columns.scale, part.columns.count)
+        return fit_time(x, part.weight, independence)
+    return fit_bands(x, part.weight, independence, part.columns.scale, part.columns.count)

@@ -16,7 +16,7 @@ from agent.inference.bundle import Bundle, read_bundle
 from agent.inference.features import AxisStatistics, Contribution, axis_statistics
 from agent.inference.manifest import Manifest
 from agent.inference.model import TFLiteModel
-from agent.inference.parts import Models, Part, ReconstructionPart, log_p
+from agent.inference.parts import Models, Part, ReconstructionPart, log_p, votes
 from agent.inference.scoring import Level, joined, score_from_log_p
 from agent.inference.scoring_arrays import ScoreArray, part_log_ps, scores_from_log_ps, tail_log_ps
 from agent.inference.window import IndexArray, cut, segment_begins, window_starts
@@ -92,7 +92,7 @@ class Detector:
         """
         self.manifest = manifest
         self._models = {name: TFLiteModel(content) for name, content in graphs.items()}
-        self._log_weights = [math.log(part.weight) for part in manifest.parts]
+        self._votes = votes(manifest.parts)
         for part in manifest.parts:
             if part.kind == "reconstruction":
                 _check_shape(part, self._models[part.model], manifest.window.length)
@@ -126,7 +126,7 @@ class Detector:
         """
         manifest = self.manifest
         part_log_ps = log_ps(manifest.parts, raw_scores(manifest.parts, self._models, windows))
-        together = scoring_arrays.joined(part_log_ps, self._log_weights)
+        together = scoring_arrays.joined(part_log_ps, self._votes)
         columns = [tail_log_ps(manifest.combination, together), *part_log_ps.T]
         return np.stack([scores_from_log_ps(column) for column in columns], axis=1)
 
@@ -146,10 +146,10 @@ class Detector:
 
     def _verdict(self, scores: Sequence[FloatArray]) -> Verdict:
         """Return the verdict on one window; floats are faster here than arrays of one."""
-        manifest, log_weights = self.manifest, self._log_weights
+        manifest = self.manifest
         part_log_ps = [log_p(part, raw[0].tolist()) for part, raw in zip(manifest.parts, scores, strict=True)]
-        score = score_from_log_p(manifest.combination.log_p(joined(part_log_ps, log_weights)))
-        evidence = [w - lp for w, lp in zip(log_weights, part_log_ps, strict=True)]
+        score = score_from_log_p(manifest.combination.log_p(joined(part_log_ps, self._votes)))
+        evidence = [vote.evidence(lp) for vote, lp in zip(self._votes, part_log_ps, strict=True)]
         loudest = manifest.parts[evidence.index(max(evidence))].name
         return Verdict(score, manifest.thresholds.level(score), loudest)
 
@@ -157,9 +157,9 @@ class Detector:
         """Return the verdicts on many windows, the same as one by one."""
         manifest = self.manifest
         part_log_ps = log_ps(manifest.parts, scores)
-        together = scoring_arrays.joined(part_log_ps, self._log_weights)
+        together = scoring_arrays.joined(part_log_ps, self._votes)
         calibrated = scores_from_log_ps(tail_log_ps(manifest.combination, together)).tolist()
-        loudest = np.argmax(np.asarray(self._log_weights) - part_log_ps, axis=1).tolist()
+        loudest = np.argmax(scoring_arrays.evidence(part_log_ps, self._votes), axis=1).tolist()
         level = manifest.thresholds.level
         return [
             Verdict(score, level(score), manifest.parts[part].name)

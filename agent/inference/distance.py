@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from agent.decode import Range
 from agent.inference.features import Contribution
-from agent.inference.parts import Models, Weight, band_name, shares
+from agent.inference.parts import Models, Power, Weight, band_name, shares
 from agent.inference.scoring import Tail
 from agent.inference.window_numbers import WindowNumbers
 
@@ -146,6 +146,7 @@ class DistancePart:
     scale: tuple[float, ...]
     """Healthy spread of each number, for telling which one deviates."""
     tails: tuple[Tail, ...] = ()
+    power: Power = 1.0
 
     def raw_scores(self, numbers: WindowNumbers, models: Models) -> FloatArray:
         """Return raw scores, shape (n_windows, 1); see ``Part``."""

@@ -8,6 +8,7 @@ that gives it a meaning.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,7 +27,7 @@ from agent.inference.features import (
     mean_square,
 )
 from agent.inference.model import STACK, TFLiteModel
-from agent.inference.scoring import Tail, sidak
+from agent.inference.scoring import Tail, Vote, sidak
 from agent.inference.window_numbers import WindowNumbers
 
 FloatArray = npt.NDArray[np.float32]
@@ -35,6 +36,7 @@ Models = Mapping[str, TFLiteModel]
 """The graphs of a bundle by member name."""
 
 Weight = Annotated[float, Range(1e-6, 1.0)]
+Power = Annotated[float, Range(0.1, 1.0)]
 
 _BANDS = 16
 """Bands in which the share of a spectrum's error is told."""
@@ -50,7 +52,12 @@ class Part(Protocol):
 
     @property
     def weight(self) -> float:
-        """Weight when parts are joined."""
+        """Weight when parts are joined; see ``scoring.Vote``."""
+        ...
+
+    @property
+    def power(self) -> float:
+        """Power of the p-value when parts are joined."""
         ...
 
     @property
@@ -67,6 +74,11 @@ class Part(Protocol):
     ) -> list[Contribution]:
         """Return where the deviation of one window lies; unsorted."""
         ...
+
+
+def votes(parts: Sequence[Part]) -> list[Vote]:
+    """Return how the parts' p-values count when they are joined."""
+    return [Vote(math.log(part.weight), part.power) for part in parts]
 
 
 def log_p(part: Part, raw: Sequence[float]) -> float:
@@ -93,6 +105,7 @@ class LevelPart:
     low: tuple[float, ...]
     """Healthy spread below the median, likewise."""
     tails: tuple[Tail, ...] = ()
+    power: Power = 1.0
 
     def raw_scores(self, numbers: WindowNumbers, models: Models) -> FloatArray:
         """Return raw scores, shape (n_windows, n_columns); see ``Part``."""
@@ -158,6 +171,7 @@ class ReconstructionPart:
     tails: tuple[Tail, ...] = ()
     distance: ErrorDistance | None = None
     """Of the metric ``mahalanobis``."""
+    power: Power = 1.0
 
     def __post_init__(self) -> None:
         if self.tails and (self.metric == "mahalanobis") != (self.distance is not None):

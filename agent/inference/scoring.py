@@ -1,9 +1,9 @@
 """From raw scores to one calibrated score, and from the score to a level.
 
 Every raw score has its own scale. A ``Tail`` turns it into the probability that a healthy window scores as
-high; the parts' probabilities are joined by their weighted harmonic mean, which lets one part that is sure
-outvote any number that see nothing; the tail of the joined value over healthy windows counts in how the parts
-depend on each other. The final probability p is written as the score
+high; the parts' probabilities are joined as the sum of w / p^k, which lets one part that is sure outvote any
+number that see nothing; the tail of the joined value over healthy windows counts in how the parts depend on
+each other. The final probability p is written as the score
 
     score = -Phi^-1(p),
 
@@ -131,12 +131,28 @@ def sidak(log_p: float, count: int) -> float:
     return math.log(max(-math.expm1(count * math.log1p(-min(math.exp(log_p), 0.999999))), 1e-300))
 
 
-def joined(log_ps: Sequence[float], log_weights: Sequence[float]) -> float:
-    """Return ln(sum of w_i / p_i): minus the logarithm of the weighted harmonic mean of p-values.
+@dataclass(frozen=True)
+class Vote:
+    """How a part's p-value counts when the parts are joined: as weight / p^power."""
 
-    Wilson, "The harmonic mean p-value for combining dependent tests", PNAS 116 (2019).
+    log_weight: float
+    power: float
+    """1 for a guard: with a small weight it is silent until it is sure, and then outvotes the others. Less
+    lets parts that are half sure add up."""
+
+    def evidence(self, log_p: float) -> float:
+        """Return ln(weight / p^power)."""
+        return self.log_weight - self.power * log_p
+
+
+def joined(log_ps: Sequence[float], votes: Sequence[Vote]) -> float:
+    """Return ln(sum of w_i / p_i^k_i).
+
+    With all powers 1 it is minus the logarithm of the weighted harmonic mean of p-values (Wilson, "The
+    harmonic mean p-value for combining dependent tests", PNAS 116, 2019); for other powers see Vovk and Wang,
+    "Combining p-values via averaging", Biometrika 107 (2020).
     """
-    terms = [log_w - log_p for log_w, log_p in zip(log_weights, log_ps, strict=True)]
+    terms = [vote.evidence(log_p) for vote, log_p in zip(votes, log_ps, strict=True)]
     largest = max(terms)
     return largest + math.log(sum(math.exp(term - largest) for term in terms))
 

@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from agent.inference.scoring import TAIL_PROBABILITY, Tail, score_from_log_p
+from agent.inference.scoring import TAIL_PROBABILITY, Tail, Vote, score_from_log_p
 
 ScoreArray = npt.NDArray[np.float64]
 
@@ -72,17 +72,32 @@ def sidak(log_ps: ScoreArray, count: int) -> ScoreArray:
     return np.where(log_ps < _LINEAR_BELOW, log_ps + math.log(count), exact)
 
 
-def joined(log_ps: ScoreArray, log_weights: Sequence[float]) -> ScoreArray:
-    """Return ln(sum of w_i / p_i) of each window; see ``scoring.joined``.
+def evidence(log_ps: ScoreArray, votes: Sequence[Vote]) -> ScoreArray:
+    """Return ln(w_i / p_i^k_i) of each window and part; see ``scoring.Vote``.
 
     Args:
         log_ps: Shape (n_windows, n_parts).
-        log_weights: Of the parts.
+        votes: Of the parts.
+
+    Returns:
+        Shape (n_windows, n_parts).
+    """
+    powers = np.array([vote.power for vote in votes])
+    spoken: ScoreArray = np.array([vote.log_weight for vote in votes]) - powers * log_ps
+    return spoken
+
+
+def joined(log_ps: ScoreArray, votes: Sequence[Vote]) -> ScoreArray:
+    """Return ln(sum of w_i / p_i^k_i) of each window; see ``scoring.joined``.
+
+    Args:
+        log_ps: Shape (n_windows, n_parts).
+        votes: Of the parts.
 
     Returns:
         Shape (n_windows,).
     """
-    terms = np.asarray(log_weights) - log_ps
+    terms = evidence(log_ps, votes)
     largest = terms.max(axis=1)
     together: ScoreArray = np.log(np.exp(terms - largest[:, np.newaxis]).sum(axis=1))
     together += largest

@@ -13,6 +13,7 @@ from agent.inference.scoring import (
     Tail,
     Threshold,
     Thresholds,
+    Vote,
     joined,
     rate_from_score,
     score_from_log_p,
@@ -111,12 +112,25 @@ def test_sidak_never_makes_a_p_value_smaller(log_p: float, count: int) -> None:
 
 def test_joined_is_the_harmonic_mean() -> None:
     # 1/3 / 0.1 + 2/3 / 0.01 = 70
-    weights = [math.log(1 / 3), math.log(2 / 3)]
-    assert joined([math.log(0.1), math.log(0.01)], weights) == pytest.approx(math.log(70.0))
+    votes = [Vote(math.log(1 / 3), 1.0), Vote(math.log(2 / 3), 1.0)]
+    assert joined([math.log(0.1), math.log(0.01)], votes) == pytest.approx(math.log(70.0))
+
+
+def test_a_lower_power_lets_half_sure_parts_add_up() -> None:
+    # 1/2 / 0.01^(1/2) + 1/2 / 0.04^(1/2) = 5 + 2.5
+    votes = [Vote(math.log(0.5), 0.5), Vote(math.log(0.5), 0.5)]
+    assert joined([math.log(0.01), math.log(0.04)], votes) == pytest.approx(math.log(7.5))
+
+
+def test_a_guard_is_silent_until_it_is_sure() -> None:
+    # A guard of weight 0.01 beside a part that sees nothing, p = 0.25: 0.01 / p + 0.99 / 0.25^(1/2).
+    votes = [Vote(math.log(0.01), 1.0), Vote(math.log(0.99), 0.5)]
+    assert joined([math.log(0.1), math.log(0.25)], votes) == pytest.approx(math.log(2.08))
+    assert joined([math.log(1e-6), math.log(0.25)], votes) == pytest.approx(math.log(10001.98))
 
 
 def test_one_sure_part_outvotes_a_silent_one() -> None:
-    halves = [math.log(0.5), math.log(0.5)]
+    halves = [Vote(math.log(0.5), 1.0), Vote(math.log(0.5), 1.0)]
     both_silent = joined([math.log(0.5), math.log(0.5)], halves)
     one_sure = joined([math.log(0.5), math.log(1e-12)], halves)
     assert one_sure - both_silent > 25.0

@@ -33,9 +33,9 @@ def test_sidak_of_many_is_that_of_each(log_ps: list[float], count: int) -> None:
 
 @given(rows=st.lists(st.tuples(LOG_PS, LOG_PS, LOG_PS), min_size=1, max_size=10))
 def test_many_windows_are_joined_as_each(rows: list[tuple[float, float, float]]) -> None:
-    log_weights = [math.log(weight) for weight in (1 / 6, 2 / 6, 3 / 6)]
-    together = scoring_arrays.joined(np.array(rows), log_weights).tolist()
-    assert together == pytest.approx([scoring.joined(row, log_weights) for row in rows], rel=1e-12)
+    votes = [scoring.Vote(math.log(weight), power) for weight, power in ((0.1, 1.0), (0.4, 0.5), (0.5, 0.2))]
+    together = scoring_arrays.joined(np.array(rows), votes).tolist()
+    assert together == pytest.approx([scoring.joined(row, votes) for row in rows], rel=1e-12)
 
 
 @given(log_ps=st.lists(st.floats(-1000.0, 0.0), min_size=1, max_size=20))

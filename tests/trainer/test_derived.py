@@ -29,7 +29,7 @@ def bundle() -> Bundle:
     found = read_bundle(DEMO)
     noise = np.random.default_rng(0).standard_normal((200, 256, 3)).astype(np.float32)
     level, network = found.manifest.parts
-    time, bands = fit_time(centred(noise), 0.2), fit_bands(centred(noise), 0.3)
+    time, bands = fit_time(centred(noise), 0.2, 1.0), fit_bands(centred(noise), 0.3, 1.0)
     named = replace(bands, name="hum")
     return replace(found, manifest=replace(found.manifest, parts=(level, time, named, network)))
 

@@ -17,7 +17,7 @@ import pytest
 from agent.alarm import AlarmPolicy
 from agent.inference.bundle import Bundle, read_bundle
 from agent.inference.detector import Detector
-from agent.inference.parts import ReconstructionPart, log_p
+from agent.inference.parts import ReconstructionPart, log_p, votes
 from agent.inference.scoring import joined, score_from_log_p
 from firmware_bridge.recording import save_recording
 from trainer.datasets import load_source
@@ -289,8 +289,7 @@ def test_the_error_line_takes_the_score_there_by_itself() -> None:
     def score_at(value: float) -> float:
         raw = [value] + [tail.body[len(tail.body) // 2] for tail in part.tails[1:]]
         log_ps = [log_p(part, raw) if other is part else math.log(0.5) for other in manifest.parts]
-        weights = [math.log(other.weight) for other in manifest.parts]
-        return score_from_log_p(manifest.combination.log_p(joined(log_ps, weights)))
+        return score_from_log_p(manifest.combination.log_p(joined(log_ps, votes(manifest.parts))))
 
     assert score_at(error) == pytest.approx(line, abs=1e-6)
     assert score_at(0.99 * error) < line

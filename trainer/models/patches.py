@@ -162,8 +162,12 @@ def _folded_model(folds: int, sizes: Sequence[int], random: np.random.Generator)
 
 
 def _activation(index: int) -> str | None:
-    """Return the activation of a layer: bottleneck and output are linear."""
-    return "relu" if index % 2 == 0 else None
+    """Return the activation of a layer: bottleneck and output are linear.
+
+    The surface that healthy patches lie on is smooth; a network of straight pieces follows it less well, and
+    how well depends on its first weights.
+    """
+    return "silu" if index % 2 == 0 else None
 
 
 def convolutional(weights: Sequence[FloatArray], features: PatchFeatures, length: int) -> keras.Model:

@@ -14,7 +14,7 @@ from agent.inference.detector import raw_scores
 from agent.inference.features import PatchFeatures, RawFeatures, SpectrumFeatures
 from agent.inference.manifest import Manifest
 from agent.inference.model import TFLiteModel
-from agent.inference.parts import ReconstructionPart, log_p
+from agent.inference.parts import ReconstructionPart, log_p, votes
 from agent.inference.scoring import Level, joined, score_from_log_p
 from agent.inference.window_numbers import WindowNumbers
 from trainer.quiet import diverted_output
@@ -102,12 +102,12 @@ def line_alone(manifest: Manifest, part: ReconstructionPart, column: int, line: 
         The error; None if none would do.
     """
     medians = [tail.body[len(tail.body) // 2] for tail in part.tails]
-    weights = [math.log(other.weight) for other in manifest.parts]
+    counted = votes(manifest.parts)
 
     def reaches(error: float) -> bool:
         raw = [*medians[:column], error, *medians[column + 1 :]]
         log_ps = [log_p(part, raw) if other is part else _MEDIAN_LOG_P for other in manifest.parts]
-        return score_from_log_p(manifest.combination.log_p(joined(log_ps, weights))) >= line
+        return score_from_log_p(manifest.combination.log_p(joined(log_ps, counted))) >= line
 
     low, step = part.tails[column].body[0], part.tails[column].scale
     while not reaches(low + step):
