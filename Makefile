@@ -5,7 +5,7 @@ GATEWAY := .venv-gateway
 VENV := .venv
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo demo-model test lint format types bench torture gateway-vm lock clean mosquitto referees
+.PHONY: help demo demo-model test lint format types bench torture gateway-vm arm lock clean mosquitto referees
 
 help:
 	@echo "make demo        watch a simulated machine fail (gateway install, no TensorFlow)"
@@ -13,6 +13,7 @@ help:
 	@echo "make bench       cost per window, FIFO drain, memory, latency"
 	@echo "make torture     1,000 cycles of kills, cuts, full disks and wrong clocks: is an alert lost?"
 	@echo "make gateway-vm  boot systemd, the service and a kernel I2C bus in a virtual machine (root, some minutes)"
+	@echo "make arm         score bundles of every architecture with the ARM runtimes, under emulation (root)"
 	@echo "make demo-model  train the demo's bundle from scratch"
 	@echo "make lint, make format, make types, make lock, make clean"
 
@@ -50,6 +51,11 @@ gateway-vm: $(VENV)/.ready
 	@$(call install,qemu-system-x86_64,qemu-system-x86)
 	$(VENV)/bin/python tests/gateway_vm/boot.py .gateway-vm
 
+arm: $(VENV)/.ready
+	@$(call install,mmdebstrap,mmdebstrap)
+	@$(call install,qemu-arm-static,qemu-user-static)
+	tests/arm/check.sh .arm
+
 # The lock files hold versions and hashes, and no registry: pip asks whichever it is configured for.
 lock: $(VENV)/.ready
 	$(VENV)/bin/python $(PIP) uv
@@ -60,7 +66,7 @@ lock: $(VENV)/.ready
 		--output-file requirements/dev.lock
 
 clean:
-	rm -rf $(VENV) $(GATEWAY) .demo .gateway-vm build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(GATEWAY) .demo .gateway-vm .arm build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(GATEWAY)/.ready: requirements/gateway.lock pyproject.toml
 	$(PYTHON) -m venv $(GATEWAY)
