@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +22,9 @@ FloatArray = npt.NDArray[np.float32]
 _RATE_TOLERANCE = 0.05
 _WINDOW_S = 0.64
 _UNKNOWN_RATE_LENGTH = 64
+_CHUNK_ROWS = 1_000_000
+_REPEATED_SHARE = 0.01
+"""Noise makes rows of several channels differ; so many equal ones in a row are no chance."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,21 @@ def load_source(path: Path, columns: Sequence[str] | None, rate_hz: float | None
         RecordingError: If the file cannot be read as a recording.
     """
     recording = load_recording(path, columns=columns, rate_hz=rate_hz)
+    repeated = _repeated_rows(recording)
+    if repeated > _REPEATED_SHARE * len(recording.samples):
+        note = f"{repeated} of {len(recording.samples)} rows repeat the row before: sensor read too often, or held"
+        recording = replace(recording, notes=(*recording.notes, note))
     with path.open("rb") as file:
         return Source(path.name, hashlib.file_digest(file, "sha256").hexdigest(), recording)
+
+
+def _repeated_rows(recording: Recording) -> int:
+    """Return how many rows are, in all channels of two or more, those of the row before."""
+    samples = recording.samples
+    if samples.shape[1] < 2:
+        return 0
+    chunks = (samples[first : first + _CHUNK_ROWS + 1] for first in range(0, len(samples), _CHUNK_ROWS))
+    return sum(int((chunk[1:] == chunk[:-1]).all(axis=1).sum()) for chunk in chunks)
 
 
 def simulated_source(name: str, recording: Recording) -> Source:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from firmware_bridge.recording import save_recording
 from trainer.datasets import check_sources, choose_window, common_rate, load_source
 from trainer.errors import DataError
 
@@ -83,3 +84,13 @@ def test_files_are_known_by_their_hash(recording_file: Path) -> None:
     assert source.name == "healthy.npz"
     assert source.sha256 == hashlib.sha256(recording_file.read_bytes()).hexdigest()
     assert source.recording.columns == ("y",)
+
+
+@pytest.mark.parametrize(("every", "told"), [(2, True), (500, False)])
+def test_rows_that_repeat_are_told(make_source: Make, tmp_path: Path, every: int, told: bool) -> None:
+    samples = np.random.default_rng(0).standard_normal((2000, 2)).astype(np.float32)
+    samples[every - 1 :: every] = samples[every - 2 :: every][: len(samples) // every]
+    save_recording(tmp_path / "a.npz", make_source(samples).recording)
+    notes = load_source(tmp_path / "a.npz", None, None).recording.notes
+    expected = ["1000 of 2000 rows repeat the row before: sensor read too often, or held"] if told else []
+    assert [note for note in notes if "repeat" in note] == expected
