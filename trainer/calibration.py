@@ -11,9 +11,10 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from agent.inference import scoring
 from agent.inference.detector import log_ps
 from agent.inference.distance import DistancePart
-from agent.inference.parts import LevelPart, ReconstructionPart, votes
+from agent.inference.parts import LevelPart, ReconstructionPart, log_p, votes
 from agent.inference.scoring import TAIL_PROBABILITY, Tail
 from agent.inference.scoring_arrays import joined, scores_from_log_ps, tail_log_ps
 from trainer.errors import DataError
@@ -29,6 +30,7 @@ _PRIOR_EXCEEDANCES = 10.0
 _GAUSSIAN_MEAN_EXCESS = 0.47
 _GAUSSIAN_DECILE = 1.2816
 _SHAPE_LIMIT = 0.25
+_USUAL_LOG_P = math.log(0.5)
 _WINDOWS_PER_STRETCH = 8.0
 _MOST_STRETCHES = 20
 _PRIOR_STRETCHES = 4.0
@@ -81,6 +83,31 @@ def calibrated_scores(calibration: Calibration, scores: Sequence[FloatArray]) ->
         scores: Raw scores, for each part (n_windows, n_columns).
     """
     return _scores(calibration.combination, _joined(calibration.parts, scores))
+
+
+def error_line(calibration: Calibration, raw: FloatArray, sigmas: float) -> float:
+    """Return the score of a window whose network's error lies so far above its mean, all else being usual.
+
+    Of several axes the line is that of the one that speaks last, so that no axis alarms before its own.
+
+    Args:
+        calibration: Of all parts.
+        raw: Of the network, out of fold, shape (n_windows, n_columns).
+        sigmas: Standard deviations above the mean of each column.
+    """
+    errors = raw.astype(np.float64)
+    usual, lines = np.median(errors, axis=0), errors.mean(axis=0) + sigmas * errors.std(axis=0)
+    told = []
+    for column, line in enumerate(lines):
+        row = usual.copy()
+        row[column] = line
+        log_ps = [
+            log_p(part, row.tolist()) if isinstance(part, ReconstructionPart) else _USUAL_LOG_P
+            for part in calibration.parts
+        ]
+        together = scoring.joined(log_ps, votes(calibration.parts))
+        told.append(scoring.score_from_log_p(calibration.combination.log_p(together)))
+    return max(told)
 
 
 def wander(scores: ScoreArray, independent: float) -> float:

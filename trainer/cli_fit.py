@@ -124,7 +124,8 @@ seed_option = click.option(
     metavar="METHOD",
     default="rate:0.005",
     show_default=True,
-    help="Line of the warning level: sigma:K, percentile:P or rate:P (P healthy windows per window).",
+    help="Line of the warning level: sigma:K, error-sigma:K (of the network's errors), percentile:P or "
+    "rate:P (P healthy windows per window).",
 )
 @click.option(
     "--alarm",

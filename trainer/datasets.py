@@ -52,7 +52,8 @@ def load_source(path: Path, columns: Sequence[str] | None, rate_hz: float | None
     recording = load_recording(path, columns=columns, rate_hz=rate_hz)
     repeated = _repeated_rows(recording)
     if repeated > _REPEATED_SHARE * len(recording.samples):
-        note = f"{repeated} of {len(recording.samples)} rows repeat the row before: sensor read too often, or held"
+        rows = len(recording.samples)
+        note = f"{repeated} of {rows} rows repeat the row before: sensor read too often, or held"
         recording = replace(recording, notes=(*recording.notes, note))
     with path.open("rb") as file:
         return Source(path.name, hashlib.file_digest(file, "sha256").hexdigest(), recording)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -27,7 +28,7 @@ from agent.inference.parts import Models, ReconstructionPart
 from agent.inference.window import WindowSpec
 from agent.inference.window_numbers import WindowNumbers
 from trainer.bundle import MODEL, check_writable, golden_windows, write_bundle
-from trainer.calibration import AnyPart, Calibration, calibrate_scores
+from trainer.calibration import AnyPart, Calibration, calibrate_scores, error_line
 from trainer.checkpoint import Checkpoint
 from trainer.choosing import SpectrumChoices, choose_spectrum
 from trainer.converter import shared_converter
@@ -271,7 +272,7 @@ def bundle_up(
     scores = out_of_fold(folded, fitted(graphs.folds))
     calibration = calibrate_scores(parts(folded.windows, graphs.final), scores, folded.independent)
     model = _loaded(graphs.final)[MODEL]
-    manifest = _manifest(target, settings, calibration, subject, model.runtime)
+    manifest = _manifest(target, settings, calibration, subject, scores[-1], model.runtime)
     names = [source.name for source in subject.sources]
     provenance = tell(
         subject.sources,
@@ -354,7 +355,12 @@ def _loaded(graph: Graph) -> dict[str, TFLiteModel]:
 
 
 def _manifest(
-    target: Target, settings: FitSettings, calibration: Calibration, subject: Subject, runtime: str
+    target: Target,
+    settings: FitSettings,
+    calibration: Calibration,
+    subject: Subject,
+    errors: FloatArray,
+    runtime: str,
 ) -> Manifest:
     """Return the manifest of a calibrated detector, without hashes and provenance."""
     return Manifest(
@@ -366,7 +372,9 @@ def _manifest(
         window=subject.window,
         parts=calibration.parts,
         combination=calibration.combination,
-        thresholds=place(settings.warning, settings.alarm, calibration.scores),
+        thresholds=place(
+            settings.warning, settings.alarm, calibration.scores, partial(error_line, calibration, errors)
+        ),
         runtime=runtime,
         golden_tolerance=_GOLDEN_TOLERANCE[settings.quantization],
         members={},

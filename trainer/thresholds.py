@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
@@ -13,7 +14,10 @@ from trainer.errors import MethodError
 
 ScoreArray = npt.NDArray[np.float64]
 
-MethodKind = Literal["sigma", "percentile", "rate"]
+MethodKind = Literal["sigma", "error-sigma", "percentile", "rate"]
+
+ErrorLine = Callable[[float], float]
+"""Returns the score of a window whose network's error lies so many standard deviations above its mean."""
 
 _EXAMPLES = "write sigma:3, percentile:99.5 or rate:0.005"
 
@@ -23,19 +27,30 @@ class Method:
     """How a line is derived from healthy windows."""
 
     kind: MethodKind
-    """``sigma``: mean + value x standard deviation of the validation windows' scores; ``percentile``: of the
-    same; ``rate``: the score that this fraction of healthy windows reaches, by the calibration."""
+    """``sigma``: mean + value x standard deviation of the healthy windows' scores; ``error-sigma``: the same
+    of the network's errors, or of their Mahalanobis distances; ``percentile``: of the scores; ``rate``: the
+    score that this fraction of healthy windows reaches, by the calibration."""
     value: float
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.value:g}"
 
-    def line(self, scores: ScoreArray) -> float:
+    def line(self, scores: ScoreArray, error_line: ErrorLine | None = None) -> float:
         """Return the line on the scale of the calibrated score.
 
         Args:
-            scores: Calibrated scores of the validation windows, shape (n_windows,).
+            scores: Calibrated scores of healthy windows, shape (n_windows,).
+            error_line: For ``error-sigma``.
+
+        Raises:
+            MethodError: If the method needs the network's errors, and they are not there.
         """
+        if self.kind == "error-sigma":
+            if error_line is None:
+                raise MethodError(
+                    f"'{self}' is a line of fit and import, where the network's errors are known"
+                )
+            return error_line(self.value)
         if self.kind == "rate":
             return score_from_rate(self.value)
         if self.kind == "percentile":
@@ -56,21 +71,27 @@ def parse_method(text: str) -> Method:
         value = float(number)
     except ValueError:
         raise MethodError(f"'{text}': '{number}' is no number; {_EXAMPLES}") from None
-    low, high = {"sigma": (0.0, 100.0), "percentile": (0.0, 100.0), "rate": (1e-12, 0.5)}[kind]
+    low, high = {"percentile": (0.0, 100.0), "rate": (1e-12, 0.5)}.get(kind, (0.0, 100.0))
     if not low <= value <= high:
         raise MethodError(f"'{text}': {kind} takes {low:g} to {high:g}; {_EXAMPLES}")
     return Method(cast(MethodKind, kind), value)
 
 
-def place(warning: Method, alarm: Method, scores: ScoreArray) -> Thresholds:
+def place(
+    warning: Method, alarm: Method, scores: ScoreArray, error_line: ErrorLine | None = None
+) -> Thresholds:
     """Return the two lines; an alarm line below the warning line is lifted to it.
 
     Args:
         warning: How the warning line is derived.
         alarm: How the alarm line is derived.
-        scores: Calibrated scores of the validation windows, shape (n_windows,).
+        scores: Calibrated scores of healthy windows, shape (n_windows,).
+        error_line: For ``error-sigma``.
+
+    Raises:
+        MethodError: If a method needs the network's errors, and they are not there.
     """
-    lower, upper = (float(f"{method.line(scores):.6g}") for method in (warning, alarm))
+    lower, upper = (float(f"{method.line(scores, error_line):.6g}") for method in (warning, alarm))
     if upper < lower:
         return Thresholds(Threshold(lower, str(warning)), Threshold(lower, f"{alarm}, lifted to {warning}"))
     return Thresholds(Threshold(lower, str(warning)), Threshold(upper, str(alarm)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from agent.inference.scoring import Threshold, Thresholds
 from trainer.errors import DataError, MethodError
 from trainer.labels import Label
 from trainer.scored import ScoredRecording, labelled_scores
-from trainer.thresholds import Method, parse_method
+from trainer.thresholds import Method, MethodKind, parse_method
 
 ScoreArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -231,6 +232,6 @@ def _simple(text: str) -> Method:
     try:
         return parse_method(text)
     except MethodError as error:
-        if text.partition(":")[0] in ("sigma", "percentile", "rate"):
+        if text.partition(":")[0] in get_args(MethodKind):
             raise
         raise MethodError(f"'{text}' is no threshold method; {_EXAMPLES}") from error

@@ -15,6 +15,7 @@ from trainer.report.network import network_part
 _METHODS = {
     "rate": "the score that this share of healthy windows reaches",
     "sigma": "mean of the healthy scores and so many standard deviations",
+    "error-sigma": "mean of the network's healthy errors and so many standard deviations",
     "percentile": "this percentile of the healthy scores",
     "fbeta": "largest F-beta over labelled windows, of all possible lines",
     "pot": "extrapolated to this rate from the peaks of healthy scores (generalised Pareto)",
