@@ -47,9 +47,7 @@ class Method:
         """
         if self.kind == "error-sigma":
             if error_line is None:
-                raise MethodError(
-                    f"'{self}' is a line of fit and import, where the network's errors are known"
-                )
+                raise MethodError(f"'{self}' is for fit, where the network's healthy errors are known")
             return error_line(self.value)
         if self.kind == "rate":
             return score_from_rate(self.value)

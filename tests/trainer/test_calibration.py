@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.inference.detector import raw_scores
-from agent.inference.parts import LevelPart
-from trainer.calibration import calibrate_scores, calibrated_scores, fit_tail, wander
+from agent.inference.features import RawFeatures
+from agent.inference.parts import LevelPart, ReconstructionPart
+from trainer.calibration import calibrate_scores, calibrated_scores, error_line, fit_tail, wander
 from trainer.errors import DataError
 
 finite = st.floats(-1e3, 1e3, allow_nan=False, width=32)
@@ -115,3 +116,16 @@ def test_overlapping_windows_of_a_steady_machine_do_not_seem_to_wander(seed: int
     quarters = np.random.default_rng(seed).standard_normal(count + 3)
     steady = np.convolve(quarters, np.ones(4), "valid") / 2.0
     assert 0.0 < wander(steady, count / 4.0) < 0.6
+
+
+@pytest.mark.parametrize(("n_columns", "sigmas"), [(1, 3.0), (1, 1.0), (2, 4.0)])
+def test_a_line_on_the_errors_is_where_such_an_error_scores(n_columns: int, sigmas: float) -> None:
+    part = ReconstructionPart(
+        "reconstruction", "network", 1.0, RawFeatures("raw", (1.0,)), "m", "dense", "int8", "mse", power=0.5
+    )
+    raw = np.random.default_rng(0).normal(10.0, 2.0, (4000, n_columns)).astype(np.float32)
+    calibration = calibrate_scores((part,), [raw], 4000)
+    usual = np.full((1, n_columns), 10.0, np.float32)
+    usual[0, 0] = 10.0 + 2.0 * sigmas
+    (expected,) = calibrated_scores(calibration, [usual])
+    assert error_line(calibration, raw, sigmas) == pytest.approx(expected, abs=0.1)

@@ -45,6 +45,13 @@ def test_what_is_not_understood_is_told(text: str, complaint: str) -> None:
         parse_method(text)
 
 
+def test_a_line_on_the_errors_needs_the_errors() -> None:
+    method = parse_method("error-sigma:3")
+    assert method.line(SCORES, lambda sigmas: 2.0 * sigmas) == 6.0
+    with pytest.raises(MethodError, match="'error-sigma:3' is for fit"):
+        method.line(SCORES)
+
+
 def test_two_lines_keep_their_methods() -> None:
     lines = place(Method("sigma", 2.0), Method("rate", 0.001), SCORES)
     assert (lines.warning.score, lines.warning.method) == (2.0, "sigma:2")
