@@ -11,7 +11,7 @@ from trainer.data_options import DataChoice, ManyFiles, data_options
 from trainer.options import json_option
 from trainer.progress import progress_bar
 from trainer.scaling import FeatureKind
-from trainer.settings import FitSettings, Metric, default_features
+from trainer.settings import FitSettings, default_features
 from trainer.sweep.space import Space, default_space, default_text, load_space, searchable
 from trainer.training import Loss, TrainingSettings
 
@@ -62,7 +62,7 @@ def _print_space(ctx: click.Context, param: click.Parameter, value: str | None) 
 @click.option("--hop", type=click.IntRange(1, 65536), help="Samples between windows.  [default: window / 4]")
 @click.option("--features", type=click.Choice(get_args(FeatureKind)), help="See fit.")
 @click.option("--bands", type=click.IntRange(2, 32769), help="Bands of a spectrum.  [default: every bin]")
-@click.option("--metric", type=click.Choice(get_args(Metric)), default=FitSettings.metric, show_default=True)
+@click.option("--metric", type=click.Choice(("mae", "mse")), default=FitSettings.metric, show_default=True)
 @click.option("--epochs", type=click.IntRange(min=1), default=TrainingSettings.epochs, show_default=True)
 @click.option("--loss", type=click.Choice(get_args(Loss)), default=TrainingSettings.loss, show_default=True)
 @click.option("--seed", type=click.IntRange(0, 2**16), default=0, show_default=True)
@@ -81,7 +81,7 @@ def sweep(
     hop: int | None,
     features: FeatureKind | None,
     bands: int | None,
-    metric: Metric,
+    metric: Loss,
     epochs: int,
     loss: Loss,
     seed: int,

@@ -9,7 +9,6 @@ taught.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -35,14 +34,14 @@ from trainer.converter import shared_converter
 from trainer.crossfit import false_alarms, left_out_sessions, out_of_fold
 from trainer.datasets import Source, check_sources, choose_window, common_rate
 from trainer.error_covariance import fit_error_distance
-from trainer.errors import ConversionError
-from trainer.evaluation import Fidelity, compare, refuse_unfaithful
+from trainer.evaluation import Fidelity
 from trainer.folds import FoldedWindows, fold_windows, session_groups
 from trainer.models import check_network
+from trainer.modes import ModeFigures, choose_mode, compare_modes
 from trainer.networks import Network, Networks, Task, train_networks
 from trainer.parts import fit_parts, weight
 from trainer.provenance import Provenance, TrainingRecord, WindowCounts, tell
-from trainer.quantization import QUANTIZATIONS, Quantization, time_per_window_us
+from trainer.quantization import Quantization, time_per_window_us
 from trainer.quiet import diverted_output
 from trainer.scaling import fit_features
 from trainer.settings import PATCHES, FitSettings, Metric
@@ -86,6 +85,8 @@ class FitReport:
     """Public key in hex; None for an unsigned bundle."""
     network_us: float
     """Microseconds that the network takes per window on this machine, in the gateway's runtime."""
+    modes: tuple[ModeFigures, ...] = ()
+    """What each quantization would be like; none for an imported network."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,8 @@ class Graphs:
     fidelity: Fidelity | None
     """Of the final one against its float32 twin; None if there is none."""
     record: TrainingRecord
+    modes: tuple[ModeFigures, ...] = ()
+    """The final one in every quantization; none if it came as it is."""
 
 
 def fit(
@@ -226,14 +229,21 @@ def converted(
     Raises:
         ConversionError: If the network cannot be quantized, or loses too much by it.
     """
-    settings, fidelity = _choose_quantization(networks.final, subject.folded.windows, settings)
+    modes = _compared(networks.final, subject.folded.windows, settings)
+    on_progress("converting", 1 / 2)
+    # A machine that the network reproduces almost perfectly leaves errors below the steps of int8.
+    other: Quantization | None = "float16" if settings.may_leave_quantization else None
+    chosen = choose_mode(modes, settings.quantization, other)
+    settings = replace(settings, quantization=chosen.mode)
     every = (*networks.folds, *networks.sessions, networks.final)
     graphs = []
     for number, network in enumerate(every, start=1):
         graphs.append(Graph(network.features, network.graph(settings.quantization)))
-        on_progress("converting", number / len(every))
+        on_progress("converting", (1 + number / len(every)) / 2)
     folds = len(networks.folds)
-    return settings, Graphs(graphs[:folds], graphs[folds:-1], graphs[-1], fidelity, networks.record)
+    return settings, Graphs(
+        graphs[:folds], graphs[folds:-1], graphs[-1], chosen.fidelity, networks.record, modes
+    )
 
 
 def bundle_up(
@@ -285,6 +295,7 @@ def bundle_up(
             folded, scores, subject.groups, fitted(graphs.sessions), manifest.thresholds, names
         ),
         choices,
+        tuple(mode.kept() for mode in graphs.modes),
     )
     manifest = replace(manifest, provenance=provenance.document())
     with diverted_output():
@@ -293,7 +304,8 @@ def bundle_up(
     written = write_bundle(target.path, manifest, graphs.final.content, golden, signer)
     signed_by = signer.public_key if signer else None
     network_us = time_per_window_us(model, graphs.final.features.of(WindowNumbers(folded.windows[:50])))
-    return FitReport(target, written, provenance, target.path.stat().st_size, signed_by, network_us)
+    size_bytes = target.path.stat().st_size
+    return FitReport(target, written, provenance, size_bytes, signed_by, network_us, graphs.modes)
 
 
 def network_part(features: Features, settings: FitSettings) -> ReconstructionPart:
@@ -311,31 +323,11 @@ def network_part(features: Features, settings: FitSettings) -> ReconstructionPar
     )
 
 
-def _choose_quantization(
-    network: Network, windows: FloatArray, settings: FitSettings
-) -> tuple[FitSettings, Fidelity]:
-    """Return the quantization asked for, or float16 if that one loses too much and may be left.
-
-    A machine that the network reproduces almost perfectly leaves errors below the steps of int8.
-    """
-    exact = network.graph("float32")
-
-    def compared(name: Quantization) -> Fidelity:
-        part = network_part(network.features, replace(settings, quantization=name))
-        return compare(part, exact if name == "float32" else network.graph(name), exact, windows)
-
-    quantization = settings.quantization
-    fidelity = compared(quantization)
-    if not fidelity.faithful and settings.may_leave_quantization:
-        quantization = "float16"
-        fidelity = compared(quantization)
-    if not fidelity.faithful:
-        others: dict[str, Fidelity] = {}
-        for name in QUANTIZATIONS:
-            with contextlib.suppress(ConversionError):
-                others[name] = compared(name)
-        refuse_unfaithful(quantization, fidelity, others)
-    return replace(settings, quantization=quantization), fidelity
+def _compared(network: Network, windows: FloatArray, settings: FitSettings) -> tuple[ModeFigures, ...]:
+    part = network_part(network.features, settings)
+    if part.metric == "mahalanobis":  # what it must know of healthy errors comes later
+        part = replace(part, metric="mae")
+    return compare_modes(part, network.graph, windows, settings.training.seed)
 
 
 def _judging(

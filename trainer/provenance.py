@@ -15,6 +15,7 @@ from trainer.choosing import SpectrumChoices
 from trainer.crossfit import SessionFalseAlarms
 from trainer.datasets import Source
 from trainer.evaluation import FalseAlarms, Fidelity
+from trainer.modes import ModeFigures
 from trainer.settings import FitSettings
 from trainer.training import History
 
@@ -77,6 +78,8 @@ class Provenance:
     """For each recording that the others did not know; none if there is one only."""
     choices: SpectrumChoices | None
     """What the healthy windows decided; None if all was given."""
+    quantization: tuple[ModeFigures, ...]
+    """What each quantization of the network is like; none if it came as it is."""
     versions: Mapping[str, str]
     revision: str | None
     """Of the trainer in git, if it has one."""
@@ -95,6 +98,7 @@ def tell(
     false_alarms: tuple[FalseAlarms, ...],
     left_out: tuple[SessionFalseAlarms, ...] = (),
     choices: SpectrumChoices | None = None,
+    quantization: tuple[ModeFigures, ...] = (),
 ) -> Provenance:
     """Return the provenance of a model that was just made on this machine."""
     return Provenance(
@@ -106,6 +110,7 @@ def tell(
         false_alarms,
         left_out,
         choices,
+        quantization,
         library_versions(),
         git_revision(),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+from agent.decode import encode
 from agent.inference.features import RawFeatures, SpectrumFeatures
 from agent.inference.manifest import Manifest, manifest_bytes
 from agent.inference.parts import ReconstructionPart
@@ -33,6 +34,7 @@ def summary_json(report: FitReport) -> str:
         "bytes": report.size_bytes,
         "signed_by": report.signed_by,
         "network_us": report.network_us,
+        "modes": encode(report.modes),
     }
     return json.dumps(file | told, indent=1, ensure_ascii=False)
 
@@ -58,6 +60,7 @@ def _lines(report: FitReport) -> Iterator[tuple[str, str]]:
     if provenance.training.loss is not None:
         yield "loss", _loss(provenance.training)
     yield from _quantization(provenance)
+    yield from _modes(report)
     yield "speed", f"{report.network_us:.0f} us per window for the network here, on {manifest.runtime}"
     yield "warning", _threshold(manifest.thresholds.warning)
     yield "alarm", _threshold(manifest.thresholds.alarm)
@@ -140,6 +143,20 @@ def _quantization(provenance: Provenance) -> Iterator[tuple[str, str]]:
         f"scores correlate with float32 by {fidelity.correlation:.4f}, largest difference "
         f"{fidelity.largest_difference:.1%} of the median score",
     )
+
+
+def _modes(report: FitReport) -> Iterator[tuple[str, str]]:
+    topic = "modes"
+    for mode in report.modes:
+        if mode.impossible is not None:
+            yield topic, f"{mode.mode}: {mode.impossible}"
+        else:
+            yield (
+                topic,
+                f"{mode.mode}: {mode.size_bytes or 0:,} bytes, {mode.per_window_us:.0f} us a window, "
+                f"correlation {mode.correlation:.4f}, ROC AUC {mode.roc_auc_difference:+.4f} (defects)",
+            )
+        topic = ""
 
 
 def _threshold(threshold: Threshold) -> str:

@@ -31,9 +31,9 @@ from trainer.folds import fold_windows
 from trainer.labels import Label, LabelledSource, window_labels
 from trainer.models import check_network
 from trainer.scaling import fit_features
-from trainer.settings import FitSettings, Metric
+from trainer.settings import FitSettings
 from trainer.sweep.space import Dimension, Space, network_of, training_of
-from trainer.training import Trained, TrainingSettings, train
+from trainer.training import Loss, Trained, TrainingSettings, train
 
 if TYPE_CHECKING:
     import keras
@@ -61,7 +61,7 @@ class Job:
     space: Space
     training: TrainingSettings
     objective: Objective
-    metric: Metric
+    metric: Loss
     """Error of a reconstruction, where labelled windows are told apart by it."""
     learnt: FloatArray
     """Features of the windows to learn from, shape (n_windows, *shape)."""
@@ -148,7 +148,7 @@ def prepare(
         space,
         settings.training,
         objective,
-        settings.metric,
+        "mse" if settings.metric == "mse" else "mae",
         of(folded.windows[~held_out]),
         of(folded.windows[held_out]),
         of(known) if len(known) else np.empty((0, *features.shape(window.length)), np.float32),
@@ -293,7 +293,7 @@ def _value(job: Job, model: keras.Model) -> float:
     return float(measure(job.truth, errors))
 
 
-def _errors(model: keras.Model, features: FloatArray, metric: Metric) -> npt.NDArray[np.float64]:
+def _errors(model: keras.Model, features: FloatArray, metric: Loss) -> npt.NDArray[np.float64]:
     """Return the error of each window's reconstruction, shape (n_windows,)."""
     import keras
 
