@@ -59,14 +59,14 @@ def golden_windows(detector: Detector, windows: FloatArray, seed: int) -> Golden
 
 
 def write_bundle(
-    path: Path, manifest: Manifest, model: bytes, golden: Golden, signer: Signer | None
+    path: Path, manifest: Manifest, models: Mapping[str, bytes], golden: Golden, signer: Signer | None
 ) -> Manifest:
     """Write a bundle beside its place, open it as a gateway would, and put it in place.
 
     Args:
         path: Where it goes; replaced if it exists.
         manifest: All but the hashes of the members.
-        model: The TFLite graph.
+        models: The TFLite graphs by member name; none for process values.
         golden: The golden windows.
         signer: Signs the manifest; None for an unsigned bundle.
 
@@ -76,7 +76,7 @@ def write_bundle(
     Raises:
         OutputError: If the file cannot be written, or the bundle does not pass.
     """
-    members = {GOLDEN: _golden_bytes(golden), MODEL: model}
+    members = {GOLDEN: _golden_bytes(golden), **models}
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in members.items()}
     complete = replace(manifest, members=hashes)
     document = manifest_bytes(complete)

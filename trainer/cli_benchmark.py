@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -13,6 +15,7 @@ from trainer.settings import PATCHES, FitSettings
 from trainer.training import TrainingSettings
 
 MACHINES = ("robot", "fan", "lorenz", "cwru", "cwru-50mg", "cwru-unit")
+ROWS = ("robot-rows", "valve-rows")
 """As in ``trainer.benchmark.recordings``, which loads SciPy."""
 
 
@@ -38,8 +41,8 @@ MACHINES = ("robot", "fan", "lorenz", "cwru", "cwru-50mg", "cwru-unit")
     "--machine",
     "machines",
     multiple=True,
-    type=click.Choice(MACHINES),
-    help="Set of recordings, repeatable.  [default: all]",
+    type=click.Choice([*MACHINES, *ROWS]),
+    help="Set of recordings, repeatable; rows are counted one by one, by the default alone.  [default: all]",
 )
 @click.option(
     "--epochs",
@@ -70,9 +73,24 @@ def benchmark(
     chosen = tuple(ARCHITECTURES) if "all" in architectures else architectures
     settings = FitSettings(training=TrainingSettings(epochs=epochs, seed=seed), may_leave_quantization=True)
     tell = table.row_json if as_json else table.row
-    for name in machines or MACHINES:
+    for name in machines or (*MACHINES, *ROWS):
+        if name in ROWS:
+            _tell_rows(name, folder, seed, as_json)
+            continue
         machine = load_machine(name, folder, seed)
         if not as_json:
             click.echo(table.head(machine.name))
         with progress_bar() as on_progress:
             run(machine, chosen, settings, on_progress, lambda figures: click.echo(tell(figures)))
+
+
+def _tell_rows(name: str, folder: Path, seed: int, as_json: bool) -> None:
+    from trainer.benchmark import rows
+
+    settings = FitSettings(training=TrainingSettings(seed=seed), may_leave_quantization=True)
+    with progress_bar() as on_progress:
+        if name == "robot-rows":
+            figures = rows.robot_arm_rows(folder, settings, on_progress)
+        else:
+            figures = [rows.valve_rows(folder, settings, on_progress)]
+    click.echo("\n".join(json.dumps(asdict(one)) for one in figures) if as_json else rows.told(figures))

@@ -23,10 +23,21 @@ from trainer.options import (
     target_of,
     version_option,
 )
+from trainer.process import PROCESS_BELOW_HZ
 from trainer.progress import progress_bar
 from trainer.quantization import QUANTIZATIONS, Quantization
 from trainer.scaling import FeatureKind
-from trainer.settings import PART_NAMES, PATCHES, USUAL_BANDS, FitSettings, Metric, PartName, default_features
+from trainer.settings import (
+    KINDS,
+    PART_NAMES,
+    PATCHES,
+    USUAL_BANDS,
+    FitSettings,
+    Kind,
+    Metric,
+    PartName,
+    default_features,
+)
 from trainer.thresholds import Method, parse_method
 from trainer.training import Loss, TrainingSettings
 
@@ -72,6 +83,12 @@ seed_option = click.option(
     "--window",
     type=click.IntRange(4, 65536),
     help="Samples per window.  [default: 0.64 s as a power of two, 32 to 512]",
+)
+@click.option(
+    "--kind",
+    type=click.Choice(KINDS),
+    help="What was recorded; process values, such as flow or temperature, need no network.  "
+    f"[default: process below {PROCESS_BELOW_HZ:g} Hz, if no --arch is given]",
 )
 @click.option("--hop", type=click.IntRange(1, 65536), help="Samples between windows.  [default: window / 4]")
 @click.option(
@@ -201,6 +218,7 @@ def fit(
     columns: tuple[str, ...],
     rate_hz: float | None,
     window: int | None,
+    kind: Kind | None,
     hop: int | None,
     padding: Literal["none", "zeros"],
     features: FeatureKind | None,
@@ -237,6 +255,7 @@ def fit(
     from trainer.fit import fit as fit_bundle
     from trainer.signing import load_key
 
+    kind = _checked_kind(ctx, kind)
     _check_choices(ctx, arch)
     settings = FitSettings(
         window,
@@ -253,6 +272,7 @@ def fit(
         spectrum_scale=spectrum_scale or (None if auto else "linear"),
         spectrum_bands=spectrum_bands or (None if auto else USUAL_BANDS),
         eps=eps,
+        kind=kind,
         parts=parts,
         folds=folds,
         may_leave_quantization=ctx.get_parameter_source("quantize") is ParameterSource.DEFAULT,
@@ -272,6 +292,13 @@ def tell(report: FitReport, as_json: bool) -> None:
     from trainer.summary import summary, summary_json
 
     click.echo(summary_json(report) if as_json else summary(report))
+
+
+def _checked_kind(ctx: click.Context, kind: Kind | None) -> Kind | None:
+    given = ctx.get_parameter_source("arch") is not ParameterSource.DEFAULT
+    if given and kind == "process":
+        raise click.UsageError("process values need no network; leave out --arch, or --kind process")
+    return "vibration" if given else kind
 
 
 def _check_choices(ctx: click.Context, arch: str) -> None:

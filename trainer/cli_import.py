@@ -65,7 +65,7 @@ def import_command(
     from trainer.summary import summary, summary_json
 
     sources = [load_source(path, columns or None, rate_hz) for path in data]
-    settings = FitSettings(hop=hop, metric=metric)
+    settings = FitSettings(hop=hop, metric=metric, kind="vibration")
     signer = load_key(key_file) if key_file else None
     report = import_model(model.read_bytes(), sources, scale, settings, target_of(out, name, version), signer)
     click.echo(summary_json(report) if as_json else summary(report))

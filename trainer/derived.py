@@ -16,11 +16,11 @@ from agent.inference.detector import Detector
 from agent.inference.manifest import Manifest
 from agent.inference.model import TFLiteModel
 from agent.inference.parts import Models
-from trainer.bundle import MODEL, golden_windows, write_bundle
+from trainer.bundle import golden_windows, write_bundle
 from trainer.calibration import AnyPart, calibrate_scores
 from trainer.crossfit import false_alarms, out_of_fold
 from trainer.datasets import Source, check_sources
-from trainer.errors import DataError, OutputError
+from trainer.errors import DataError
 from trainer.evaluation import FalseAlarms
 from trainer.fit import Target
 from trainer.folds import fold_windows
@@ -117,7 +117,7 @@ def recalibrate(
         models = {name: TFLiteModel(content) for name, content in bundle.models.items()}
 
     def refitted(windows: FloatArray, left_out: int) -> tuple[tuple[AnyPart, ...], Models]:
-        return refit_parts(manifest.parts, windows, manifest.axes, models, folded.independence), models
+        return refit_parts(manifest.parts, windows, manifest.axes, models, folded), models
 
     parts, _ = refitted(folded.windows, -1)
     scores = out_of_fold(folded, refitted)
@@ -146,8 +146,6 @@ def _write(
     target: Target,
     signer: Signer | None,
 ) -> DerivedReport:
-    if set(bundle.models) != {MODEL}:
-        raise OutputError(target.path, f"not written: {bundle.path.name} does not hold one network, {MODEL}")
     entry = _entry(bundle, step, sources)
     history = [*manifest.provenance.get("derived", ()), entry]
     named = replace(
@@ -156,7 +154,7 @@ def _write(
         version=target.version,
         provenance={**manifest.provenance, "derived": history},
     )
-    written = write_bundle(target.path, named, bundle.models[MODEL], golden, signer)
+    written = write_bundle(target.path, named, bundle.models, golden, signer)
     size_bytes = target.path.stat().st_size
     signed_by = signer.public_key if signer else None
     return DerivedReport(target, bundle.manifest.title, written, size_bytes, signed_by)

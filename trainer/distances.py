@@ -6,13 +6,13 @@ covariance than their number says.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.covariance import empirical_covariance, ledoit_wolf, shrunk_covariance
 
-from agent.inference.distance import BandColumns, BandScale, DistancePart, TimeColumns
+from agent.inference.distance import BandColumns, BandScale, Columns, DistancePart, TimeColumns
 from agent.inference.features import amplitude_spectrum, mean_square
 from agent.inference.window_numbers import WindowNumbers
 from trainer.settings import USUAL_BANDS
@@ -25,6 +25,16 @@ _CLIP = 8.0
 _SPREAD_FLOOR = 1e-6
 _FLOOR_SHARE, _LEAST_FLOOR = 0.2, 1e-6
 """A fifth of the median, which is the noise floor (see ``scaling``), of the healthy total."""
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How far a machine may drift beyond what was seen."""
+
+    stretches: int
+    """Consecutive parts of the recording whose means show the drift."""
+    times: float
+    """The covariance of these means is added to that of the windows so many times."""
 
 
 def fit_time(windows: FloatArray, weight: float, independence: float) -> DistancePart:
@@ -46,8 +56,8 @@ def fit_time(windows: FloatArray, weight: float, independence: float) -> Distanc
         median_log_form=_medians(np.log(mean / safe)),
     )
     numbers = columns.of(WindowNumbers(windows)).astype(np.float64)
-    spread = np.maximum(_mad(numbers), _SPREAD_FLOOR)
-    return _fit("time", weight, columns, numbers, spread, independence)
+    spread = np.maximum(median_deviation(numbers), _SPREAD_FLOOR)
+    return fit_distance("time", weight, columns, numbers, spread, independence)
 
 
 def fit_bands(
@@ -76,25 +86,40 @@ def fit_bands(
         floor = max(_FLOOR_SHARE * float(np.median(columns.of(WindowNumbers(windows)))), _LEAST_FLOOR)
         columns = replace(columns, scale=scale, floor=float(f"{floor:.6g}") if scale == "log" else 0.0)
     numbers = columns.of(WindowNumbers(windows)).astype(np.float64)
-    spreads = _mad(numbers)
+    spreads = median_deviation(numbers)
     least = 0.5 * np.median(spreads) if scale == "log" else np.quantile(spreads, 0.9)
     spread = np.maximum(spreads, max(float(least), _SPREAD_FLOOR))
-    return _fit("spectrum", weight, columns, numbers, spread, independence)
+    return fit_distance("spectrum", weight, columns, numbers, spread, independence)
 
 
-def _fit(
+def fit_distance(
     name: str,
     weight: float,
-    columns: TimeColumns | BandColumns,
+    columns: Columns,
     numbers: npt.NDArray[np.float64],
     spread: npt.NDArray[np.float64],
     independence: float,
+    drift: Drift | None = None,
 ) -> DistancePart:
-    """Return the part with a shrunk covariance (Ledoit and Wolf 2004): few windows do for many numbers."""
+    """Return the part with a shrunk covariance (Ledoit and Wolf 2004): few windows do for many numbers.
+
+    Args:
+        name: Of the part.
+        weight: Of the part.
+        columns: What the numbers are.
+        numbers: Of healthy windows in the order of time, shape (n_windows, n).
+        spread: Of each number, shape (n,).
+        independence: Independent windows per window.
+        drift: How far the machine may go on to drift in the directions in which it does; None for not at
+            all.
+    """
     median = np.median(numbers, axis=0)
     standard = np.clip((numbers - median) / spread, -_CLIP, _CLIP)
     location = standard.mean(axis=0)
     covariance = _shrunk_covariance(standard, independence)
+    if drift is not None:
+        means = [stretch.mean(axis=0) for stretch in np.array_split(standard, drift.stretches)]
+        covariance += drift.times * np.cov(means, rowvar=False)
     whitening = np.linalg.inv(np.linalg.cholesky(covariance)) / spread
     return DistancePart(
         "distance",
@@ -116,7 +141,8 @@ def _shrunk_covariance(standard: npt.NDArray[np.float64], independence: float) -
     return np.asarray(shrunk_covariance(empirical_covariance(standard), min(shrinkage / independence, 1.0)))
 
 
-def _mad(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def median_deviation(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the median absolute deviation of each column, as the standard deviation of a Gaussian one."""
     deviation: npt.NDArray[np.float64] = np.abs(numbers - np.median(numbers, axis=0))
     return _MAD_TO_SIGMA * np.asarray(np.median(deviation, axis=0), np.float64)
 

@@ -24,7 +24,6 @@ from agent.inference.features import Features
 from agent.inference.manifest import Manifest
 from agent.inference.model import TFLiteModel
 from agent.inference.parts import Models, ReconstructionPart
-from agent.inference.window import WindowSpec
 from agent.inference.window_numbers import WindowNumbers
 from trainer.bundle import MODEL, check_writable, golden_windows, write_bundle
 from trainer.calibration import AnyPart, Calibration, calibrate_scores, error_line
@@ -32,21 +31,22 @@ from trainer.checkpoint import Checkpoint
 from trainer.choosing import SpectrumChoices, choose_spectrum
 from trainer.converter import shared_converter
 from trainer.crossfit import false_alarms, left_out_sessions, out_of_fold
-from trainer.datasets import Source, check_sources, choose_window, common_rate
+from trainer.datasets import Source
 from trainer.error_covariance import fit_error_distance
 from trainer.evaluation import Fidelity
-from trainer.folds import FoldedWindows, fold_windows, session_groups
 from trainer.models import check_network
 from trainer.modes import ModeFigures, choose_mode, compare_modes
 from trainer.networks import Network, Networks, Task, train_networks
 from trainer.parts import fit_parts, weight
+from trainer.process import fit_process
 from trainer.provenance import Provenance, TrainingRecord, WindowCounts, tell
 from trainer.quantization import Quantization, time_per_window_us
 from trainer.quiet import diverted_output
 from trainer.scaling import fit_features
 from trainer.settings import PATCHES, FitSettings, Metric
 from trainer.signing import Signer
-from trainer.thresholds import place
+from trainer.subject import Subject, take
+from trainer.thresholds import ErrorLine, place
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -62,6 +62,9 @@ _METRICS: Mapping[Metric, Literal["mse", "mae", "mahalanobis"]] = {
 
 # int8 kernels round differently from processor to processor, float kernels add up in another order.
 _GOLDEN_TOLERANCE = {"int8": 0.25, "dynamic": 0.25, "float16": 0.05, "float32": 0.05}
+
+
+_UNTRAINED = TrainingRecord(0, 0, 0, None, None)
 
 
 @dataclass(frozen=True)
@@ -83,26 +86,10 @@ class FitReport:
     size_bytes: int
     signed_by: str | None
     """Public key in hex; None for an unsigned bundle."""
-    network_us: float
-    """Microseconds that the network takes per window on this machine, in the gateway's runtime."""
+    network_us: float | None
+    """Microseconds that the network takes per window here, in the gateway's runtime; None without one."""
     modes: tuple[ModeFigures, ...] = ()
-    """What each quantization would be like; none for an imported network."""
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What is learnt about: the windows of some recordings."""
-
-    sources: Sequence[Source]
-    axes: tuple[str, ...]
-    rate_hz: float | None
-    window: WindowSpec
-    folded: FoldedWindows
-
-    @property
-    def groups(self) -> list[npt.NDArray[np.int64]]:
-        """Recordings that are left out together, to see what the others know of them."""
-        return session_groups(self.folded.session, self.folded.count)
+    """What each quantization would be like; none for an imported network, or without one."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +143,8 @@ def fit(
     check_writable(target.path)
     shared_converter().start()
     subject = take(sources, settings)
+    if subject.process:
+        return bundle_up(subject, None, settings, target, signer)
     settings, choices = decided(subject, settings, on_progress)
     networks = learn(subject, settings, on_progress, checkpoint)
     settings, graphs = converted(subject, networks, settings, on_progress)
@@ -174,19 +163,6 @@ def decided(
     )
     chosen = choices.chosen
     return replace(settings, spectrum_scale=chosen.scale, spectrum_bands=chosen.bands), choices
-
-
-def take(sources: Sequence[Source], settings: FitSettings) -> Subject:
-    """Check the recordings and cut them into windows.
-
-    Raises:
-        DataError: If columns or rates differ, a channel is constant, or there is too little to learn from.
-    """
-    axes = check_sources(sources)
-    rate_hz = common_rate(sources)
-    window = choose_window(rate_hz, settings.window_length, settings.hop, settings.padding)
-    folded = fold_windows([source.recording for source in sources], window, settings.folds)
-    return Subject(sources, axes, rate_hz, window, folded)
 
 
 def learn(
@@ -248,7 +224,7 @@ def converted(
 
 def bundle_up(
     subject: Subject,
-    graphs: Graphs,
+    graphs: Graphs | None,
     settings: FitSettings,
     target: Target,
     signer: Signer | None,
@@ -258,7 +234,7 @@ def bundle_up(
 
     Args:
         subject: What is learnt about.
-        graphs: The networks.
+        graphs: The networks; None for process values.
         settings: The choices.
         target: What to write.
         signer: Signs the bundle; None for an unsigned one.
@@ -272,40 +248,60 @@ def bundle_up(
     """
     folded, axes = subject.folded, subject.axes
 
-    def parts(windows: FloatArray, graph: Graph) -> tuple[AnyPart, ...]:
+    def parts(windows: FloatArray, graph: Graph | None) -> tuple[AnyPart, ...]:
+        if graph is None:
+            return fit_process(windows, axes, folded.independence, folded.stretches(windows))
         part = _judging(network_part(graph.features, settings), graph, windows, settings)
         return fit_parts(settings, windows, axes, part, folded.independence)
 
-    def fitted(graph_of: Sequence[Graph]) -> Callable[[FloatArray, int], tuple[tuple[AnyPart, ...], Models]]:
+    def fitted(
+        graph_of: Sequence[Graph | None],
+    ) -> Callable[[FloatArray, int], tuple[tuple[AnyPart, ...], Models]]:
         return lambda windows, left_out: (parts(windows, graph_of[left_out]), _loaded(graph_of[left_out]))
 
-    scores = out_of_fold(folded, fitted(graphs.folds))
-    calibration = calibrate_scores(parts(folded.windows, graphs.final), scores, folded.independent)
-    model = _loaded(graphs.final)[MODEL]
-    manifest = _manifest(target, settings, calibration, subject, scores[-1], model.runtime)
+    folds, sessions, final = _every(graphs, subject)
+    scores = out_of_fold(folded, fitted(folds))
+    calibration = calibrate_scores(parts(folded.windows, final), scores, folded.independent)
+    # The network's part is the last.
+    errors = partial(error_line, calibration, scores[-1]) if graphs else None
+    manifest = _manifest(target, settings, calibration, subject, errors, _loaded(final))
     names = [source.name for source in subject.sources]
     provenance = tell(
         subject.sources,
         settings,
         WindowCounts(len(folded.windows), folded.count, int(folded.independent)),
-        graphs.record,
-        graphs.fidelity,
+        graphs.record if graphs else _UNTRAINED,
+        graphs.fidelity if graphs else None,
         false_alarms(manifest.thresholds, calibration.scores, folded.independent),
-        left_out_sessions(
-            folded, scores, subject.groups, fitted(graphs.sessions), manifest.thresholds, names
-        ),
+        left_out_sessions(folded, scores, subject.groups, fitted(sessions), manifest.thresholds, names),
         choices,
-        tuple(mode.kept() for mode in graphs.modes),
+        tuple(mode.kept() for mode in graphs.modes) if graphs else (),
     )
     manifest = replace(manifest, provenance=provenance.document())
+    contents = {MODEL: final.content} if final else {}
     with diverted_output():
-        detector = Detector(manifest, {MODEL: graphs.final.content})
+        detector = Detector(manifest, contents)
     golden = golden_windows(detector, folded.windows, settings.training.seed)
-    written = write_bundle(target.path, manifest, graphs.final.content, golden, signer)
+    written = write_bundle(target.path, manifest, contents, golden, signer)
     signed_by = signer.public_key if signer else None
-    network_us = time_per_window_us(model, graphs.final.features.of(WindowNumbers(folded.windows[:50])))
-    size_bytes = target.path.stat().st_size
-    return FitReport(target, written, provenance, size_bytes, signed_by, network_us, graphs.modes)
+    size_bytes, network_us = target.path.stat().st_size, _time_us(final, folded.windows)
+    modes = graphs.modes if graphs else ()
+    return FitReport(target, written, provenance, size_bytes, signed_by, network_us, modes)
+
+
+def _every(
+    graphs: Graphs | None, subject: Subject
+) -> tuple[Sequence[Graph | None], Sequence[Graph | None], Graph | None]:
+    """Return the networks without each fold, without each group of recordings, and the one that ships."""
+    if graphs is None:
+        return [None] * subject.folded.count, [None] * len(subject.groups), None
+    return graphs.folds, graphs.sessions, graphs.final
+
+
+def _time_us(graph: Graph | None, windows: FloatArray) -> float | None:
+    if graph is None:
+        return None
+    return time_per_window_us(_loaded(graph)[MODEL], graph.features.of(WindowNumbers(windows[:50])))
 
 
 def network_part(features: Features, settings: FitSettings) -> ReconstructionPart:
@@ -341,7 +337,9 @@ def _judging(
     return replace(part, distance=distance)
 
 
-def _loaded(graph: Graph) -> dict[str, TFLiteModel]:
+def _loaded(graph: Graph | None) -> dict[str, TFLiteModel]:
+    if graph is None:
+        return {}
     with diverted_output():  # the runtime announces its delegate
         return {MODEL: TFLiteModel(graph.content)}
 
@@ -351,8 +349,8 @@ def _manifest(
     settings: FitSettings,
     calibration: Calibration,
     subject: Subject,
-    errors: FloatArray,
-    runtime: str,
+    errors: ErrorLine | None,
+    models: Models,
 ) -> Manifest:
     """Return the manifest of a calibrated detector, without hashes and provenance."""
     return Manifest(
@@ -360,14 +358,12 @@ def _manifest(
         name=target.name,
         version=target.version,
         axes=subject.axes,
-        unit="g",
+        unit="as recorded" if subject.process else "g",
         window=subject.window,
         parts=calibration.parts,
         combination=calibration.combination,
-        thresholds=place(
-            settings.warning, settings.alarm, calibration.scores, partial(error_line, calibration, errors)
-        ),
-        runtime=runtime,
+        thresholds=place(settings.warning, settings.alarm, calibration.scores, errors),
+        runtime=models[MODEL].runtime if models else "none needed",
         golden_tolerance=_GOLDEN_TOLERANCE[settings.quantization],
         members={},
         provenance={},

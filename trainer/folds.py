@@ -47,6 +47,10 @@ class FoldedWindows:
         """Independent windows per window: hop over length."""
         return self.independent / len(self.windows)
 
+    def stretches(self, windows: FloatArray) -> int:
+        """Return how many folds' worth some of the windows are, 2 or more."""
+        return max(round(self.count * len(windows) / len(self.windows)), 2)
+
 
 def fold_windows(recordings: Sequence[Recording], spec: WindowSpec, count: int = FOLDS) -> FoldedWindows:
     """Cut recordings into folds and these into windows, ``MAX_WINDOWS`` or fewer.

@@ -11,13 +11,14 @@ from agent.inference.model import TFLiteModel
 from trainer.bundle import check_writable
 from trainer.datasets import Source, check_sources
 from trainer.errors import ChoiceError
-from trainer.fit import FitReport, Graph, Graphs, Subject, Target, bundle_up, take
+from trainer.fit import FitReport, Graph, Graphs, Target, bundle_up
 from trainer.models import NetworkSettings
 from trainer.provenance import TrainingRecord
 from trainer.quiet import diverted_output
 from trainer.scaling import fit_features
 from trainer.settings import FitSettings
 from trainer.signing import Signer
+from trainer.subject import Subject, take
 
 IMPORT = "import"
 """Architecture of an imported network."""

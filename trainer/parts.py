@@ -12,9 +12,12 @@ from agent.inference.distance import DistancePart, TimeColumns
 from agent.inference.features import centred
 from agent.inference.model import TFLiteModel
 from agent.inference.parts import LevelPart, ReconstructionPart
+from agent.inference.process_columns import ValueColumns, VariationColumns
 from trainer.calibration import AnyPart
 from trainer.distances import fit_bands, fit_time
 from trainer.error_covariance import fit_error_distance
+from trainer.folds import FoldedWindows
+from trainer.process import fit_process
 from trainer.scaling import fit_level
 from trainer.settings import FitSettings, PartName
 
@@ -74,7 +77,7 @@ def refit_parts(
     windows: FloatArray,
     axes: Sequence[str],
     models: Mapping[str, TFLiteModel],
-    independence: float,
+    folded: FoldedWindows,
 ) -> tuple[AnyPart, ...]:
     """Return the same parts as other windows teach them, without tails; a network stays as it is.
 
@@ -83,12 +86,12 @@ def refit_parts(
         windows: Of a healthy machine, shape (n_windows, length, n_axes).
         axes: Names of the axes.
         models: Its graphs.
-        independence: Independent windows per window; see ``distances``.
+        folded: All windows, of which these are some.
 
     Raises:
         DataError: If an axis is silent in half of the windows.
     """
-    refitted = (_refit(part, windows, axes, models, independence) for part in parts)
+    refitted = (_refit(part, windows, axes, models, folded) for part in parts)
     return tuple(
         replace(new, name=old.name, weight=old.weight, power=old.power)
         for old, new in zip(parts, refitted, strict=True)
@@ -100,12 +103,12 @@ def _refit(
     windows: FloatArray,
     axes: Sequence[str],
     models: Mapping[str, TFLiteModel],
-    independence: float,
+    folded: FoldedWindows,
 ) -> AnyPart:
     if isinstance(part, LevelPart):
         return fit_level(windows, axes)
     if isinstance(part, DistancePart):
-        return _refit_distance(part, centred(windows), independence)
+        return _refit_distance(part, windows, axes, folded)
     bare = replace(part, tails=())
     if part.distance is None:
         return bare
@@ -114,7 +117,14 @@ def _refit(
     return replace(bare, distance=fitted)
 
 
-def _refit_distance(part: DistancePart, x: FloatArray, independence: float) -> DistancePart:
-    if isinstance(part.columns, TimeColumns):
-        return fit_time(x, part.weight, independence)
-    return fit_bands(x, part.weight, independence, part.columns.scale, part.columns.count)
+def _refit_distance(
+    part: DistancePart, windows: FloatArray, axes: Sequence[str], folded: FoldedWindows
+) -> DistancePart:
+    columns = part.columns
+    if isinstance(columns, ValueColumns | VariationColumns):
+        value, variation = fit_process(windows, axes, folded.independence, folded.stretches(windows))
+        return value if isinstance(columns, ValueColumns) else variation
+    x = centred(windows)
+    if isinstance(columns, TimeColumns):
+        return fit_time(x, part.weight, folded.independence)
+    return fit_bands(x, part.weight, folded.independence, columns.scale, columns.count)

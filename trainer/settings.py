@@ -18,6 +18,9 @@ Metric = Literal["mae", "mse", "mahalanobis-row", "mahalanobis-axis"]
 PartName = Literal["level", "time", "spectrum", "network"]
 PART_NAMES: tuple[PartName, ...] = get_args(PartName)
 
+Kind = Literal["vibration", "process"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
 PATCHES = "patches"
 """The default architecture (``trainer.models.patches``), whose training and features are fixed."""
 
@@ -30,7 +33,7 @@ class FitSettings:
     """All choices of ``judder-train fit``."""
 
     window_length: int | None = None
-    """Samples per window; None for the nearest power of two to 0.64 s."""
+    """Samples per window; None for the nearest power of two to 0.64 s, and 20 of process values."""
     hop: int | None = None
     """Samples between windows; None for a quarter of the length."""
     features: FeatureKind = "raw"
@@ -59,6 +62,8 @@ class FitSettings:
     """Bands that a spectrum is summed up in; None for every bin."""
     eps: float = 1e-3
     """Added to the variances of the errors before they are inverted, as a share of their mean."""
+    kind: Kind | None = None
+    """What was recorded; None to tell by the sample rate (``trainer.process``)."""
     may_leave_quantization: bool = False
     """float16 is taken where the quantization loses too much; otherwise it is refused."""
 

@@ -53,15 +53,11 @@ def _lines(report: FitReport) -> Iterator[tuple[str, str]]:
         "folds, each judged by what the others taught",
     )
     yield "parts", ", ".join(f"{part.name} {part.weight:.2g}" for part in manifest.parts)
-    yield "features", _features(manifest)
+    if report.network_us is not None:
+        yield "features", _features(manifest)
     if provenance.choices is not None:
         yield "spectrum", _choices(provenance.choices)
-    yield "network", _network(report)
-    if provenance.training.loss is not None:
-        yield "loss", _loss(provenance.training)
-    yield from _quantization(provenance)
-    yield from _modes(report)
-    yield "speed", f"{report.network_us:.0f} us per window for the network here, on {manifest.runtime}"
+    yield from _about_network(report)
     yield "warning", _threshold(manifest.thresholds.warning)
     yield "alarm", _threshold(manifest.thresholds.alarm)
     for counted in provenance.false_alarms:
@@ -77,6 +73,19 @@ def _lines(report: FitReport) -> Iterator[tuple[str, str]]:
     signed = f"signed by {report.signed_by}" if report.signed_by else "not signed"
     yield "bundle", f"{report.target.path}, {report.size_bytes / 1000:.1f} kB, {signed}"
     yield "next", f"judder replay RECORDING --model {report.target.path}"
+
+
+def _about_network(report: FitReport) -> Iterator[tuple[str, str]]:
+    if report.network_us is None:
+        yield "network", "none: slow process values are watched by where they stand and how much they vary"
+        return
+    yield "network", _network(report)
+    if report.provenance.training.loss is not None:
+        yield "loss", _loss(report.provenance.training)
+    yield from _quantization(report.provenance)
+    yield from _modes(report)
+    runtime = report.manifest.runtime
+    yield "speed", f"{report.network_us:.0f} us per window for the network here, on {runtime}"
 
 
 def _rate(manifest: Manifest) -> str:

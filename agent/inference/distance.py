@@ -14,6 +14,7 @@ import numpy.typing as npt
 from agent.decode import Range
 from agent.inference.features import Contribution
 from agent.inference.parts import Models, Power, Weight, band_name, shares
+from agent.inference.process_columns import ValueColumns, VariationColumns
 from agent.inference.scoring import Tail
 from agent.inference.window_numbers import WindowNumbers
 
@@ -131,6 +132,9 @@ def _band_starts(n_bins: int, count: int) -> npt.NDArray[np.int64]:
     return np.linspace(0, n_bins, count + 1).round().astype(np.int64)[:-1]
 
 
+Columns = TimeColumns | BandColumns | ValueColumns | VariationColumns
+
+
 @dataclass(frozen=True)
 class DistancePart:
     """Mahalanobis distance of a window's numbers from the healthy centre, over the root of their count."""
@@ -138,7 +142,7 @@ class DistancePart:
     kind: Literal["distance"]
     name: str
     weight: Weight
-    columns: TimeColumns | BandColumns
+    columns: Columns
     centre: tuple[float, ...]
     """Healthy centre of each number."""
     whitening: tuple[tuple[float, ...], ...]

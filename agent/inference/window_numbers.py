@@ -36,6 +36,8 @@ class WindowNumbers:
         mean /= np.float32(samples.shape[2])
         if not all(map(math.isfinite, mean.ravel().tolist())):
             raise WindowError("a window holds a sample that is not finite, or too large to add up")
+        self.mean: FloatArray = mean[:, :, 0]
+        """What was removed, shape (n_windows, n_axes)."""
         self.samples: FloatArray = np.subtract(samples, mean, out=np.empty(samples.shape, np.float32))
         """Without mean, shape (n_windows, n_axes, length)."""
 

@@ -81,7 +81,7 @@ def test_the_golden_windows_find_another_network_behind_a_consistent_manifest(
     with pytest.raises(
         OutputError, match=r"pump-2\.judder: not written, the gateway would refuse it: golden window"
     ):
-        write_bundle(fitted.path, bundle.manifest, model, bundle.golden, None)
+        write_bundle(fitted.path, bundle.manifest, {"model.tflite": model}, bundle.golden, None)
     assert fitted.path.read_bytes() == before
     assert sorted(path.name for path in fitted.path.parent.iterdir()) == ["key", "pump-2.judder"]
 
@@ -135,7 +135,7 @@ def test_the_provenance_names_data_settings_and_what_was_measured(
 
 def test_an_unsigned_bundle_has_no_signature(bundle: Bundle, tmp_path: Path) -> None:
     path = tmp_path / "plain-1.judder"
-    write_bundle(path, bundle.manifest, bundle.models["model.tflite"], bundle.golden, None)
+    write_bundle(path, bundle.manifest, bundle.models, bundle.golden, None)
     assert read_bundle(path).signed_by is None
     with pytest.raises(BundleError, match="not signed"):
         read_bundle(path, ["00" * 32])
@@ -145,7 +145,7 @@ def test_everybody_may_read_a_bundle(bundle: Bundle, tmp_path: Path) -> None:
     mask = os.umask(0o022)
     try:
         path = tmp_path / "plain-1.judder"
-        write_bundle(path, bundle.manifest, bundle.models["model.tflite"], bundle.golden, None)
+        write_bundle(path, bundle.manifest, bundle.models, bundle.golden, None)
     finally:
         os.umask(mask)
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
@@ -156,7 +156,7 @@ def test_scores_that_are_not_the_golden_ones_keep_the_bundle_from_being_written(
 ) -> None:
     wrong = replace(bundle.golden, scores=bundle.golden.scores + np.float32(5.0))
     with pytest.raises(OutputError, match="would refuse it: golden window"):
-        write_bundle(tmp_path / "x.judder", bundle.manifest, bundle.models["model.tflite"], wrong, None)
+        write_bundle(tmp_path / "x.judder", bundle.manifest, bundle.models, wrong, None)
     assert list(tmp_path.iterdir()) == []
 
 

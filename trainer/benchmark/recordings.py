@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,16 @@ Array = npt.NDArray[np.float64]
 
 LORENZ_SEVERITIES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 LINEAR_AXES = ("LinAccX", "LinAccY", "LinAccZ")
+VALVE_CHANNELS = (
+    "Accelerometer1RMS",
+    "Accelerometer2RMS",
+    "Current",
+    "Pressure",
+    "Temperature",
+    "Thermocouple",
+    "Voltage",
+    "Volume Flow RateRMS",
+)
 _LORENZ_NOISE = 0.02
 _GATEWAY_LSB_G = 0.0039
 _GATEWAY_RATE_HZ = 3200.0
@@ -152,6 +162,65 @@ def cwru(folder: Path, seed: int, noise_g: float = 0.004, unit_rms: bool = False
         {"test": (load("normal_0_12k_test"),)},
         {fault: (load(fault),) for fault in faults},
     )
+
+
+@dataclass(frozen=True)
+class LabelledArm:
+    """The robot arm, row by row."""
+
+    healthy: Recording
+    held_out: Recording
+    """Last fifth of the healthy recording."""
+    verify: Recording
+    anomalous: npt.NDArray[np.bool_]
+    """Of the rows of ``verify``."""
+    counted: npt.NDArray[np.bool_]
+    """Rows that are not marked to be ignored."""
+
+
+def labelled_robot_arm(folder: Path) -> LabelledArm:
+    """Return the robot arm's recordings with the labels of the rows.
+
+    Raises:
+        DataError: If the set is not there.
+    """
+    place = folder / "robot_arm"
+    normal, verify = (
+        _found(place / f"{stem}.csv", LINEAR_AXES)
+        for stem in ("normal_20170202_2229", "verify_20170202_2243")
+    )
+    anomalous, counted = np.zeros(len(verify.samples), bool), np.ones(len(verify.samples), bool)
+    for (begin, end), label in _labels(place / "labels.csv", verify.path.name):
+        if label == "anomaly":
+            anomalous[begin:end] = True
+        else:
+            counted[begin:end] = False
+    return LabelledArm(_part(normal, 0.0, 0.8), _part(normal, 0.8, 1.0), verify, anomalous, counted)
+
+
+def valve_files(folder: Path) -> list[tuple[Recording, npt.NDArray[np.bool_]]]:
+    """Return the recordings of a valve being closed, at 1 Hz, and which of their rows are anomalous.
+
+    Raises:
+        DataError: If the set is not there.
+    """
+    paths = sorted((folder / "skab" / "valve1").glob("*.csv"), key=lambda path: int(path.stem))
+    if not paths:
+        raise DataError(f"{folder}: holds no recordings of skab (skab/valve1/*.csv is missing)")
+    files = []
+    for path in paths:
+        whole = _load(path, (*VALVE_CHANNELS, "anomaly"), 1.0)
+        samples = whole.samples[:, :-1]
+        values = replace(whole, columns=VALVE_CHANNELS, samples=samples)
+        files.append((values, whole.samples[:, -1] > 0))
+    return files
+
+
+def _found(path: Path, columns: tuple[str, ...]) -> Recording:
+    try:
+        return _load(path, columns)
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such recording") from error
 
 
 MACHINES: Mapping[str, Callable[[Path, int], Machine]] = {

@@ -18,10 +18,11 @@ from trainer.benchmark.baselines import BASELINES
 from trainer.benchmark.figures import Figures, Machine, Scores, figures, two_of_three, windows_of
 from trainer.datasets import simulated_source
 from trainer.errors import ConversionError
-from trainer.fit import OnProgress, Subject, Target, bundle_up, converted, learn, take
+from trainer.fit import OnProgress, Target, bundle_up, converted, learn
 from trainer.models import ARCHITECTURES, NetworkSettings
 from trainer.networks import Networks
 from trainer.settings import PATCHES, FitSettings, default_features
+from trainer.subject import Subject, take
 
 FloatArray = npt.NDArray[np.float32]
 

@@ -1,0 +1,41 @@
+"""Rows: what is said of each, and how that is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agent.inference.detector import open_detector
+from agent.inference.scoring import Level
+from firmware_bridge.recording import Segment
+from trainer.benchmark.rows import RowFigures, count, flagged_rows, told
+
+
+def test_rows_are_counted_four_ways() -> None:
+    flagged = np.array([True, True, True, False, False, False, False, False])
+    anomalous = np.array([True, True, False, True, False, False, False, False])
+    figures = count("pump", Level.ALARM, flagged, anomalous)
+    assert figures == RowFigures("pump", "alarm", 2, 1, 1, 4)
+    assert figures.f1 == pytest.approx(4 / 6)
+    assert figures.false_alarm_rate == pytest.approx(0.2)
+    assert figures.miss_rate == pytest.approx(1 / 3)
+    assert told([figures]) == "  pump, rows at alarm: F1 0.667, false alarms 20.00%, missed 33.3%"
+
+
+def test_a_row_has_the_word_of_the_window_whose_middle_is_nearest(
+    make_bundle: Callable[..., Any], make_source: Callable[..., Any]
+) -> None:
+    # Windows of 64, hop 32, of a detector that is healthy at 1 g: only rows 64 to 127 are loud.
+    detector, _ = open_detector(make_bundle(axes=("x",)))
+    samples = np.tile(np.array([1.0, -1.0], np.float32), 128)
+    samples[64:128] *= 10.0
+    segments = (Segment(0, 192), Segment(200, 230))
+    recording = make_source(samples[:, np.newaxis], rate_hz=800.0, segments=segments).recording
+    flagged = flagged_rows(detector, recording, Level.ALARM)
+    # Windows that begin at 32, 64 and 96 hold loud rows; their middles are 63.5, 95.5 and 127.5, those of
+    # their quiet neighbours 31.5 and 159.5. What lies in no window is not flagged.
+    assert np.flatnonzero(flagged).tolist() == list(range(48, 144))
+    assert not flagged[192:].any()

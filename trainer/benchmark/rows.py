@@ -1,0 +1,162 @@
+"""Row by row: what a detector says of each sample of a recording, as published protocols count it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from agent.inference.detector import Detector, judge_recording, open_detector
+from agent.inference.scoring import Level
+from firmware_bridge.recording import Recording, Segment
+from trainer.benchmark.recordings import labelled_robot_arm, valve_files
+from trainer.datasets import simulated_source
+from trainer.fit import OnProgress, Target, fit
+from trainer.settings import FitSettings
+
+BoolArray = npt.NDArray[np.bool_]
+
+VALVE_TRAINING_ROWS = 400
+"""Of each file, by the source's protocol."""
+
+
+@dataclass(frozen=True)
+class RowFigures:
+    """Counts of rows, at a level."""
+
+    name: str
+    level: str
+    true_positives: int
+    false_positives: int
+    misses: int
+    true_negatives: int
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of precision and recall."""
+        return 2 * self.true_positives / (2 * self.true_positives + self.false_positives + self.misses)
+
+    @property
+    def false_alarm_rate(self) -> float:
+        """Share of the healthy rows that are flagged."""
+        return self.false_positives / (self.false_positives + self.true_negatives)
+
+    @property
+    def miss_rate(self) -> float:
+        """Share of the anomalous rows that are not flagged; 0 if there are none."""
+        return self.misses / max(self.misses + self.true_positives, 1)
+
+
+def count(name: str, level: Level, flagged: BoolArray, anomalous: BoolArray) -> RowFigures:
+    """Return the four counts of rows.
+
+    Args:
+        name: What was judged.
+        level: At which level it was flagged.
+        flagged: What was said of each row, shape (n_rows,).
+        anomalous: What it is, same shape.
+    """
+    pairs = ((True, True), (True, False), (False, True), (False, False))
+    counts = (int(np.sum((flagged == said) & (anomalous == is_so))) for said, is_so in pairs)
+    return RowFigures(name, str(level), *counts)
+
+
+def flagged_rows(detector: Detector, recording: Recording, level: Level) -> BoolArray:
+    """Return what is said of each row: the word of the window whose middle is nearest.
+
+    A row that lies in no window is not flagged.
+
+    Args:
+        detector: The detector.
+        recording: The recording.
+        level: The level that flags a row.
+
+    Returns:
+        Shape (n_samples,).
+    """
+    segments = [(segment.start, segment.end) for segment in recording.segments]
+    starts, verdicts = judge_recording(detector, recording.samples, segments)
+    reached = np.array([verdict.level >= level for verdict in verdicts], bool)
+    length = detector.manifest.window.length
+    flagged = np.zeros(len(recording.samples), bool)
+    for begin, end in segments:
+        inside = (starts >= begin) & (starts + length <= end)
+        if inside.any():
+            middles = starts[inside] + (length - 1) / 2
+            distance = np.abs(np.arange(begin, end)[:, np.newaxis] - middles)
+            flagged[begin:end] = reached[inside][distance.argmin(axis=1)]
+    return flagged
+
+
+def robot_arm_rows(
+    folder: Path, settings: FitSettings, on_progress: OnProgress, level: Level = Level.ALARM
+) -> list[RowFigures]:
+    """Return the figures of the rows of verify, and of the last fifth of normal.
+
+    Args:
+        folder: Holds the sets.
+        settings: The choices.
+        on_progress: Told of the progress.
+        level: The level that flags a row.
+
+    Raises:
+        DataError: If the set is not there.
+    """
+    arm = labelled_robot_arm(folder)
+    detector = _learnt([arm.healthy], settings, on_progress)
+    flagged = flagged_rows(detector, arm.verify, level)
+    held_out = flagged_rows(detector, arm.held_out, level)
+    return [
+        count("robot arm, verify", level, flagged[arm.counted], arm.anomalous[arm.counted]),
+        count("robot arm, last fifth of normal", level, held_out, np.zeros(len(held_out), bool)),
+    ]
+
+
+def valve_rows(
+    folder: Path, settings: FitSettings, on_progress: OnProgress, level: Level = Level.ALARM
+) -> RowFigures:
+    """Return the figures over all files of the valve, a detector for each, learnt from its first rows.
+
+    Args:
+        folder: Holds the sets.
+        settings: The choices.
+        on_progress: Told of the progress.
+        level: The level that flags a row.
+
+    Raises:
+        DataError: If the set is not there.
+    """
+    flagged, anomalous = [], []
+    for recording, labels in valve_files(folder):
+        detector = _learnt([_rows(recording, 0, VALVE_TRAINING_ROWS)], settings, on_progress)
+        rest = _rows(recording, VALVE_TRAINING_ROWS, len(labels))
+        flagged.append(flagged_rows(detector, rest, level))
+        anomalous.append(labels[VALVE_TRAINING_ROWS:])
+    return count("SKAB valve 1, 16 files", level, np.concatenate(flagged), np.concatenate(anomalous))
+
+
+def told(figures: Iterable[RowFigures]) -> str:
+    """Return one line each."""
+    return "\n".join(
+        f"  {one.name}, rows at {one.level}: F1 {one.f1:.3f}, false alarms {one.false_alarm_rate:.2%}, "
+        f"missed {one.miss_rate:.1%}"
+        for one in figures
+    )
+
+
+def _learnt(recordings: Sequence[Recording], settings: FitSettings, on_progress: OnProgress) -> Detector:
+    sources = [simulated_source(str(recording.path), recording) for recording in recordings]
+    with tempfile.TemporaryDirectory() as scratch:
+        target = Target(Path(scratch) / "rows-1.judder", "rows", "1")
+        fit(sources, settings, target, None, on_progress)
+        detector, _ = open_detector(target.path)
+    return detector
+
+
+def _rows(recording: Recording, begin: int, end: int) -> Recording:
+    """Return some rows; a pause between two of them is nothing to a slow process."""
+    return replace(recording, samples=recording.samples[begin:end], segments=(Segment(0, end - begin),))
