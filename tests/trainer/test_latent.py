@@ -101,6 +101,8 @@ def test_a_stack_without_a_bottleneck_shows_its_reconstruction() -> None:
 
 
 def test_the_codes_of_patches_are_told_by_mean_and_deviation() -> None:
+    import keras
+
     features: Features = PatchFeatures("patches", (1.0,) * AXES, 4, 2)
     sizes = layer_sizes(4, AXES)
     random = np.random.default_rng(1)
@@ -110,12 +112,12 @@ def test_the_codes_of_patches_are_told_by_mean_and_deviation() -> None:
             random.normal(0, 0.3, (fan_in, fan_out)).astype(np.float32),
             np.full(fan_out, 0.1, np.float32),
         ]
-    x = windows()
-    found = latent_codes(convert(convolutional(weights, features, STEPS), "float32", x), features, x)
+    x, model = windows(), convolutional(weights, features, STEPS)
+    found = latent_codes(convert(model, "float32", x), features, x)
     assert "of the 5 numbers of the bottleneck over a window's patches" in found.description
-    # By hand: the first patch of the first window through both layers of the encoder.
-    patches = np.stack([x[0, start : start + 4].ravel() for start in range(0, STEPS - 3, 2)])
-    inner = np.maximum(patches @ weights[0] + weights[1], 0.0) @ weights[2] + weights[3]
+    # The second layer is the narrow one: five numbers for each of three patches.
+    inner = np.asarray(keras.Model(model.input, model.get_layer("layer1").output)(x))[0]
+    assert inner.shape == (3, 5)
     assert found.values.shape == (12, 10)
     assert found.values[0] == pytest.approx(np.concatenate((inner.mean(0), inner.std(0))), abs=1e-4)
 

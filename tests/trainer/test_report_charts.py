@@ -33,10 +33,11 @@ def test_ticks_are_round_and_inside(low: float, high: float, expected: list[floa
     [
         (0.01, 100.0, [0.01, 0.1, 1.0, 10.0, 100.0]),
         (0.3, 6.0, [0.5, 1.0, 2.0, 5.0]),
+        (0.35, 0.92, [0.4, 0.5, 0.6, 0.7, 0.8, 0.9]),
         (1e-9, 1.0, [1e-8, 1e-6, 1e-4, 1e-2, 1.0]),
     ],
 )
-def test_ticks_of_a_logarithmic_axis_are_powers_of_ten(
+def test_ticks_of_a_logarithmic_axis_are_powers_of_ten_if_it_spans_any(
     low: float, high: float, expected: list[float]
 ) -> None:
     scale = fitted(Axis("", log=True), [np.array([low, high])], 0.0, 100.0)

@@ -115,6 +115,8 @@ def _fitted_log(positive: Values, start: float, end: float, room: float) -> Scal
 
 def _log_ticks(low: float, high: float, count: int) -> list[float]:
     decades = math.log10(high / low)
+    if decades < 1.0:
+        return ticks(low, high, count)
     factors = _LOG_FACTORS if decades < _FEW_DECADES else (1.0,)
     step = max(math.ceil(decades / count), 1)
     powers = range(math.floor(math.log10(low) / step) * step, math.ceil(math.log10(high)) + 1, step)

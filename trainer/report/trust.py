@@ -86,7 +86,7 @@ def _unlabelled(manifest: Manifest, scored: Sequence[ScoredRecording]) -> str:
 def _figures(manifest: Manifest, evaluation: Evaluation) -> Iterator[Figure]:
     events, windows = evaluation.alarm.events, evaluation.alarm.windows
     if events.detections:
-        warned = f"{evaluation.warning.events.found} by a warning"
+        warned = f"{evaluation.warning.events.found} raised a warning or more"
         yield Figure("Anomalies that raised an alarm", f"{events.found} of {len(events.detections)}", warned)
     if events.median_delay_s is not None and events.worst_delay_s is not None:
         worst = f"median from the first row; worst {events.worst_delay_s:.2f} s"
