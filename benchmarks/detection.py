@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from trainer.cli import main as judder_train
+from trainer.cli.main import main as judder_train
 
 DATA = Path(os.environ.get("JUDDER_DATA", Path(__file__).parents[2] / "shared" / "data"))
 

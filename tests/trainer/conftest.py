@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from firmware_bridge.errors import RecordingError
 from firmware_bridge.recording import Recording, Segment, save_recording
-from trainer.cli import main
+from trainer.cli.main import main
 from trainer.datasets import Source, simulated_source
 from trainer.recordings import load_recording
 

@@ -19,7 +19,7 @@ _MODULES = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
 
 def judder_train(backend: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", "from trainer.cli import main; main()", *map(str, arguments)],
+        [sys.executable, "-c", "from trainer.cli.main import main; main()", *map(str, arguments)],
         env={**os.environ, "KERAS_BACKEND": backend},
         capture_output=True,
         text=True,

@@ -213,7 +213,7 @@ def test_ctrl_c_keeps_what_was_learnt_and_resuming_gives_the_same_bundle(
     program = """
 import sys, time
 from trainer import training
-from trainer.cli import main
+from trainer.cli.main import main
 epoch = training._Run.epoch
 def slowly(*arguments):
     time.sleep(0.3)

@@ -21,12 +21,12 @@ from agent.inference.detector import judge_recording, open_detector
 from firmware_bridge.recording import save_recording
 
 Run = Callable[..., Any]
-COMMAND = (sys.executable, "-c", "from trainer.cli import main; main()")
+COMMAND = (sys.executable, "-c", "from trainer.cli.main import main; main()")
 
 
 def test_the_help_does_not_load_tensorflow() -> None:
     probe = (
-        "import sys; from trainer.cli import main; main(['fit', '--help'], standalone_mode=False); "
+        "import sys; from trainer.cli.main import main; main(['fit', '--help'], standalone_mode=False); "
         "print(sorted({'tensorflow', 'keras', 'scipy'} & sys.modules.keys()))"
     )
     result = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trainer.data_options import (
+from trainer.cli.data_options import (
     DataChoice,
     ManyFiles,
     bundle_argument,
@@ -19,8 +19,7 @@ from trainer.data_options import (
     opened,
     warn_of_learnt,
 )
-from trainer.errors import MethodError
-from trainer.options import (
+from trainer.cli.options import (
     json_option,
     name_option,
     out_option,
@@ -29,6 +28,7 @@ from trainer.options import (
     target_of,
     version_option,
 )
+from trainer.errors import MethodError
 
 if TYPE_CHECKING:
     from agent.inference.bundle import Bundle

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
+from trainer.cli.options import json_option
+from trainer.cli.progress import progress_bar
 from trainer.models import ARCHITECTURES
-from trainer.options import json_option
-from trainer.progress import progress_bar
 from trainer.settings import PATCHES, FitSettings
 from trainer.training import TrainingSettings
 

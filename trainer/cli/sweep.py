@@ -7,9 +7,9 @@ from typing import get_args
 
 import click
 
-from trainer.data_options import DataChoice, ManyFiles, data_options
-from trainer.options import json_option
-from trainer.progress import progress_bar
+from trainer.cli.data_options import DataChoice, ManyFiles, data_options
+from trainer.cli.options import json_option
+from trainer.cli.progress import progress_bar
 from trainer.scaling import FeatureKind
 from trainer.settings import FitSettings, default_features
 from trainer.sweep.space import Space, default_space, default_text, load_space, searchable

@@ -9,17 +9,17 @@ import click
 
 from agent.errors import AgentError
 from firmware_bridge.errors import BridgeError
-from trainer.cli_benchmark import benchmark
-from trainer.cli_data import data as data_group
-from trainer.cli_derive import calibrate, threshold
-from trainer.cli_evaluate import evaluate
-from trainer.cli_fit import fit, tell
-from trainer.cli_import import import_command
-from trainer.cli_report import report as report_command
-from trainer.cli_sweep import sweep
+from trainer.cli.benchmark import benchmark
+from trainer.cli.data import data as data_group
+from trainer.cli.derive import calibrate, threshold
+from trainer.cli.evaluate import evaluate
+from trainer.cli.fit import fit, tell
+from trainer.cli.import_model import import_command
+from trainer.cli.options import json_option, out_option, target_of
+from trainer.cli.progress import progress_bar
+from trainer.cli.report import report as report_command
+from trainer.cli.sweep import sweep
 from trainer.errors import TrainerError
-from trainer.options import json_option, out_option, target_of
-from trainer.progress import progress_bar
 
 
 class Commands(click.Group):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from trainer.options import (
+from trainer.cli.options import (
     json_option,
     name_option,
     out_option,

@@ -9,11 +9,8 @@ import click
 from click.core import ParameterSource
 
 from agent.inference.distance import BandScale
-from trainer.errors import MethodError
-from trainer.folds import FOLDS
-from trainer.models import ARCHITECTURES
-from trainer.network_options import NetworkChoices, network_options
-from trainer.options import (
+from trainer.cli.network_options import NetworkChoices, network_options
+from trainer.cli.options import (
     json_option,
     name_option,
     out_option,
@@ -23,8 +20,11 @@ from trainer.options import (
     target_of,
     version_option,
 )
+from trainer.cli.progress import progress_bar
+from trainer.errors import MethodError
+from trainer.folds import FOLDS
+from trainer.models import ARCHITECTURES
 from trainer.process import PROCESS_BELOW_HZ
-from trainer.progress import progress_bar
 from trainer.quantization import QUANTIZATIONS, Quantization
 from trainer.scaling import FeatureKind
 from trainer.settings import (

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from trainer.cli.options import rate_option, read_columns
 from trainer.errors import MethodError
-from trainer.options import rate_option, read_columns
 
 if TYPE_CHECKING:
     from agent.inference.bundle import Bundle

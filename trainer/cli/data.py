@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trainer.options import json_option, rate_option, read_columns
+from trainer.cli.options import json_option, rate_option, read_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trainer.data_options import (
+from trainer.cli.data_options import (
     DataChoice,
     ManyFiles,
     bundle_argument,
@@ -16,7 +16,7 @@ from trainer.data_options import (
     opened,
     warn_of_learnt,
 )
-from trainer.options import json_option
+from trainer.cli.options import json_option
 
 if TYPE_CHECKING:
     from pathlib import Path

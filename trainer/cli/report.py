@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from trainer.cli_evaluate import beta_option, persistence_option, rule_option
-from trainer.data_options import DataChoice, ManyFiles, bundle_argument, data_options, judged, opened
+from trainer.cli.data_options import DataChoice, ManyFiles, bundle_argument, data_options, judged, opened
+from trainer.cli.evaluate import beta_option, persistence_option, rule_option
 
 
 @click.command(cls=ManyFiles)

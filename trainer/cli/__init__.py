@@ -1,0 +1,1 @@
+"""``judder-train``: the data engineer's commands, one module a command."""
