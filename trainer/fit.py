@@ -34,6 +34,7 @@ from trainer.crossfit import false_alarms, left_out_sessions, out_of_fold
 from trainer.datasets import Source, check_sources, choose_window, common_rate
 from trainer.error_covariance import fit_error_distance
 from trainer.evaluation import Fidelity
+from trainer.export import check_folder, export
 from trainer.folds import FoldedWindows, fold_windows, session_groups
 from trainer.models import check_network
 from trainer.modes import ModeFigures, choose_mode, compare_modes
@@ -86,6 +87,8 @@ class FitReport:
     """Microseconds that the network takes per window on this machine, in the gateway's runtime."""
     modes: tuple[ModeFigures, ...] = ()
     """What each quantization would be like; none for an imported network."""
+    exported: tuple[Path, ...] = ()
+    """Files with the network by itself."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,7 @@ def fit(
     signer: Signer | None,
     on_progress: OnProgress,
     checkpoint: Checkpoint | None = None,
+    export_to: Path | None = None,
 ) -> FitReport:
     """Learn from recordings of a healthy machine and write a bundle.
 
@@ -143,6 +147,7 @@ def fit(
         signer: Signs the bundle; None for an unsigned one.
         on_progress: Told of the progress.
         checkpoint: Keeps what is learnt on the way; None to keep nothing.
+        export_to: Folder for the network as files of its own; None for none.
 
     Raises:
         DataError: If the recordings cannot be learnt from.
@@ -153,12 +158,19 @@ def fit(
         WindowError: If a sample or score is not finite.
     """
     check_writable(target.path)
+    if export_to is not None:
+        check_folder(export_to)
     shared_converter().start()
     subject = take(sources, settings)
     settings, choices = decided(subject, settings, on_progress)
     networks = learn(subject, settings, on_progress, checkpoint)
     settings, graphs = converted(subject, networks, settings, on_progress)
-    return bundle_up(subject, graphs, settings, target, signer, choices)
+    report = bundle_up(subject, graphs, settings, target, signer, choices)
+    if export_to is None:
+        return report
+    final = networks.final
+    name = f"{target.name}-{target.version}"
+    return replace(report, exported=tuple(export(final.build(), name, final.representatives, export_to)))
 
 
 def decided(
