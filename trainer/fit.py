@@ -33,7 +33,9 @@ from trainer.converter import shared_converter
 from trainer.crossfit import false_alarms, left_out_sessions, out_of_fold
 from trainer.datasets import Source
 from trainer.error_covariance import fit_error_distance
+from trainer.errors import ChoiceError
 from trainer.evaluation import Fidelity
+from trainer.export import check_folder, export
 from trainer.models import check_network
 from trainer.modes import ModeFigures, choose_mode, compare_modes
 from trainer.networks import Network, Networks, Task, train_networks
@@ -90,6 +92,8 @@ class FitReport:
     """Microseconds that the network takes per window here, in the gateway's runtime; None without one."""
     modes: tuple[ModeFigures, ...] = ()
     """What each quantization would be like; none for an imported network, or without one."""
+    exported: tuple[Path, ...] = ()
+    """Files with the network by itself."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +125,7 @@ def fit(
     signer: Signer | None,
     on_progress: OnProgress,
     checkpoint: Checkpoint | None = None,
+    export_to: Path | None = None,
 ) -> FitReport:
     """Learn from recordings of a healthy machine and write a bundle.
 
@@ -131,6 +136,7 @@ def fit(
         signer: Signs the bundle; None for an unsigned one.
         on_progress: Told of the progress.
         checkpoint: Keeps what is learnt on the way; None to keep nothing.
+        export_to: Folder for the network as files of its own; None for none.
 
     Raises:
         DataError: If the recordings cannot be learnt from.
@@ -141,14 +147,23 @@ def fit(
         WindowError: If a sample or score is not finite.
     """
     check_writable(target.path)
+    if export_to is not None:
+        check_folder(export_to)
     shared_converter().start()
     subject = take(sources, settings)
     if subject.process:
+        if export_to is not None:
+            raise ChoiceError("slow process values are watched without a network, so there is none to export")
         return bundle_up(subject, None, settings, target, signer)
     settings, choices = decided(subject, settings, on_progress)
     networks = learn(subject, settings, on_progress, checkpoint)
     settings, graphs = converted(subject, networks, settings, on_progress)
-    return bundle_up(subject, graphs, settings, target, signer, choices)
+    report = bundle_up(subject, graphs, settings, target, signer, choices)
+    if export_to is None:
+        return report
+    final = networks.final
+    name = f"{target.name}-{target.version}"
+    return replace(report, exported=tuple(export(final.build(), name, final.representatives, export_to)))
 
 
 def decided(

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import median_low
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,9 @@ from trainer.scaling import fit_features, short
 from trainer.settings import PATCHES, FitSettings
 from trainer.training import History, Trained, train
 
+if TYPE_CHECKING:
+    import keras
+
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 
@@ -40,7 +44,7 @@ class Network:
     """A trained network, before it is converted."""
 
     features: Features
-    build: Callable[[], object]
+    build: Callable[[], keras.Model]
     """Returns the Keras model."""
     representatives: FloatArray
     """Features of some windows that it learnt from; int8 takes its ranges from them."""

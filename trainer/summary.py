@@ -35,6 +35,7 @@ def summary_json(report: FitReport) -> str:
         "signed_by": report.signed_by,
         "network_us": report.network_us,
         "modes": encode(report.modes),
+        "exported": encode(report.exported),
     }
     return json.dumps(file | told, indent=1, ensure_ascii=False)
 
@@ -72,6 +73,8 @@ def _lines(report: FitReport) -> Iterator[tuple[str, str]]:
         )
     signed = f"signed by {report.signed_by}" if report.signed_by else "not signed"
     yield "bundle", f"{report.target.path}, {report.size_bytes / 1000:.1f} kB, {signed}"
+    if report.exported:
+        yield "exported", ", ".join(str(path) for path in report.exported)
     yield "next", f"judder replay RECORDING --model {report.target.path}"
 
 

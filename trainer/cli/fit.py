@@ -204,6 +204,12 @@ seed_option = click.option(
 @version_option
 @sign_option
 @click.option(
+    "--export-dir",
+    type=click.Path(path_type=Path),
+    help="Folder for the network by itself, as Keras and float32 TFLite files; of a vae also encoder and "
+    "decoder.",
+)
+@click.option(
     "--resume",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Go on with what an interrupted fit has kept; all other arguments must be as they were.",
@@ -243,6 +249,7 @@ def fit(
     name: str | None,
     version: str | None,
     key_file: Path | None,
+    export_dir: Path | None,
     resume: Path | None,
     as_json: bool,
 ) -> None:
@@ -283,7 +290,7 @@ def fit(
     kept = resume or out.with_suffix(CHECKPOINT_SUFFIX)
     identity = identify(settings, [source.sha256 for source in sources])
     with progress_bar() as on_progress, Checkpoint(kept, identity, resume is not None) as checkpoint:
-        report = fit_bundle(sources, settings, target, signer, on_progress, checkpoint)
+        report = fit_bundle(sources, settings, target, signer, on_progress, checkpoint, export_dir)
     tell(report, as_json)
 
 
