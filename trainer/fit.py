@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Literal
 
@@ -38,7 +38,7 @@ from trainer.evaluation import Fidelity
 from trainer.export import check_folder, export
 from trainer.models import check_network
 from trainer.modes import ModeFigures, choose_mode, compare_modes
-from trainer.networks import Network, Networks, Task, train_networks
+from trainer.networks import Networks, Task, train_networks
 from trainer.parts import fit_parts, weight
 from trainer.process import fit_process
 from trainer.provenance import Provenance, TrainingRecord, WindowCounts, tell
@@ -220,21 +220,20 @@ def converted(
     Raises:
         ConversionError: If the network cannot be quantized, or loses too much by it.
     """
-    modes = _compared(networks.final, subject.folded.windows, settings)
+    final_graph = cache(networks.final.graph)
+    modes = _compared(networks.final.features, final_graph, subject.folded.windows, settings)
     on_progress("converting", 1 / 2)
     # A machine that the network reproduces almost perfectly leaves errors below the steps of int8.
     other: Quantization | None = "float16" if settings.may_leave_quantization else None
     chosen = choose_mode(modes, settings.quantization, other)
     settings = replace(settings, quantization=chosen.mode)
-    every = (*networks.folds, *networks.sessions, networks.final)
+    left_out = (*networks.folds, *networks.sessions)
     graphs = []
-    for number, network in enumerate(every, start=1):
-        graphs.append(Graph(network.features, network.graph(settings.quantization)))
-        on_progress("converting", (1 + number / len(every)) / 2)
-    folds = len(networks.folds)
-    return settings, Graphs(
-        graphs[:folds], graphs[folds:-1], graphs[-1], chosen.fidelity, networks.record, modes
-    )
+    for number, network in enumerate(left_out, start=1):
+        graphs.append(Graph(network.features, network.graph(chosen.mode)))
+        on_progress("converting", (1 + number / len(left_out)) / 2)
+    folds, final = len(networks.folds), Graph(networks.final.features, final_graph(chosen.mode))
+    return settings, Graphs(graphs[:folds], graphs[folds:], final, chosen.fidelity, networks.record, modes)
 
 
 def bundle_up(
@@ -334,11 +333,19 @@ def network_part(features: Features, settings: FitSettings) -> ReconstructionPar
     )
 
 
-def _compared(network: Network, windows: FloatArray, settings: FitSettings) -> tuple[ModeFigures, ...]:
-    part = network_part(network.features, settings)
+def _compared(
+    features: Features, graph: Callable[[Quantization], bytes], windows: FloatArray, settings: FitSettings
+) -> tuple[ModeFigures, ...]:
+    """Return the figures of all quantizations, or of the wanted one alone if that is enough."""
+    part = network_part(features, settings)
     if part.metric == "mahalanobis":  # what it must know of healthy errors comes later
         part = replace(part, metric="mae")
-    return compare_modes(part, network.graph, windows, settings.training.seed)
+    wanted = settings.quantization
+    if not settings.compare_modes:
+        figures = compare_modes(part, graph, windows, settings.training.seed, (wanted,))
+        if figures[0].fidelity is not None and figures[0].fidelity.faithful:
+            return figures
+    return compare_modes(part, graph, windows, settings.training.seed)
 
 
 def _judging(

@@ -58,15 +58,20 @@ class ModeFigures:
 
 
 def compare_modes(
-    part: ReconstructionPart, graph: Callable[[Quantization], bytes], windows: FloatArray, seed: int
+    part: ReconstructionPart,
+    graph: Callable[[Quantization], bytes],
+    windows: FloatArray,
+    seed: int,
+    modes: Sequence[Quantization] = QUANTIZATIONS,
 ) -> tuple[ModeFigures, ...]:
-    """Return the figures of every quantization.
+    """Return the figures of quantizations.
 
     Args:
         part: The network's part, with or without tails; its quantization does not count.
         graph: Converts the network.
         windows: Of the healthy machine, shape (n_windows, length, n_axes).
         seed: Of the virtual defects.
+        modes: Which ones.
 
     Raises:
         ConversionError: If there is no float32 graph.
@@ -78,7 +83,7 @@ def compare_modes(
     exact = graph("float32")
     expected = _auc(part, exact, some, defects)
     figures = []
-    for mode in QUANTIZATIONS:
+    for mode in modes:
         try:
             content = exact if mode == "float32" else graph(mode)
         except ConversionError as error:

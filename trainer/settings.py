@@ -64,6 +64,8 @@ class FitSettings:
     """Added to the variances of the errors before they are inverted, as a share of their mean."""
     kind: Kind | None = None
     """What was recorded; None to tell by the sample rate (``trainer.process``)."""
+    compare_modes: bool = True
+    """All quantizations are measured; otherwise only the one that is asked for, as long as it will do."""
     may_leave_quantization: bool = False
     """float16 is taken where the quantization loses too much; otherwise it is refused."""
 

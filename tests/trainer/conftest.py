@@ -21,7 +21,10 @@ from trainer.recordings import load_recording
 FloatArray = npt.NDArray[np.float32]
 
 _RATE_HZ = 100.0
-_TINY = ("--arch", "dense", "--units", "8", "--epochs", "6", "--window", "32", "--folds", "3")
+_TINY = (
+    *("--no-compare-modes", "--no-auto", "--folds", "3"),
+    *("--arch", "dense", "--units", "8", "--epochs", "6", "--window", "32"),
+)
 
 
 def _healthy_samples(n_samples: int, n_axes: int = 2, seed: int = 0) -> FloatArray:

@@ -18,7 +18,10 @@ from trainer.quiet import load_keras
 from trainer.training import Trained, TrainingSettings, train
 
 Run = Callable[..., Any]
-_QUICK = ("--folds", 3, "--window", 16, "--epochs", 3, "--batch-size", 256, "--learning-rate", 0.01)
+_QUICK = (
+    *("--no-compare-modes", "--no-auto", "--folds", "3"),
+    *("--window", "16", "--epochs", "3", "--batch-size", "256", "--learning-rate", "0.01"),
+)
 
 
 def waves(n_windows: int, seed: int, length: int = 16) -> np.ndarray:

@@ -121,6 +121,12 @@ seed_option = click.option(
     help="Numbers that the network computes with.",
 )
 @click.option(
+    "--compare-modes/--no-compare-modes",
+    default=True,
+    show_default=True,
+    help="Tell what the other quantizations would be like.",
+)
+@click.option(
     "--metric",
     type=click.Choice(get_args(Metric)),
     default=FitSettings.metric,
@@ -232,6 +238,7 @@ def fit(
     arch: str,
     choices: NetworkChoices,
     quantize: Quantization,
+    compare_modes: bool,
     metric: Metric,
     eps: float,
     threshold: Method,
@@ -276,6 +283,7 @@ def fit(
         TrainingSettings(epochs, TrainingSettings.patience, batch_size, learning_rate, seed, loss),
         bands=bands,
         padding=padding,
+        compare_modes=compare_modes,
         spectrum_scale=spectrum_scale or (None if auto else "linear"),
         spectrum_bands=spectrum_bands or (None if auto else USUAL_BANDS),
         eps=eps,
