@@ -356,6 +356,7 @@ def test_every_colour_stands_out_from_the_paper(block: int) -> None:
         "normal",
         "anomaly",
         "other",
+        "highest",
         "made",
         "warning",
         "alarm",
@@ -365,3 +366,24 @@ def test_every_colour_stands_out_from_the_paper(block: int) -> None:
     ):
         assert contrast[name] >= 4.5, name  # WCAG AA, text
     assert contrast["ignore"] >= 3.0  # WCAG AA, graphics
+
+
+def test_slow_values_are_shown_as_they_stand(judder_train: Run, make_source: Run, tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    samples = (random.standard_normal((2000, 2)) * [0.5, 2.0] + [20.0, 300.0]).astype(np.float32)
+    source = make_source(samples, rate_hz=1.0, columns=("flow (l/min)", "temperature"))
+    save_recording(tmp_path / "slow.npz", source.recording)
+    bundle, out = tmp_path / "slow-1.judder", tmp_path / "report.html"
+    fitted = judder_train("fit", tmp_path / "slow.npz", "--kind", "process", "--out", bundle)
+    assert fitted.exit_code == 0, fitted.output
+    result = judder_train("report", bundle, "--data", tmp_path / "slow.npz", "--out", out)
+    assert result.exit_code == 0, result.output
+    page = report_of(out.read_text(encoding="utf-8"))
+    assert "Signal" in page.headings
+    means = [
+        label for label in page.labels if label.startswith("slow.npz, flow (l/min). value (l/min) against")
+    ]
+    assert len(means) == 2  # on screens and on phones
+    # The mean of twenty values of deviation 0.5 strays by less than 0.6 in a hundred such.
+    low, high = map(float, re.findall(r"mean ([\d.]+) to ([\d.]+)\.", means[0])[0])
+    assert 19.4 < low < 20.0 < high < 20.6

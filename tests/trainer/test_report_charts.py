@@ -92,22 +92,22 @@ def test_each_item_is_drawn_once_and_the_markup_is_sound() -> None:
     figure = ET.fromstring(chart("<b>title</b> & more", X, Y, items))
     assert figure.findtext("figcaption") == "<b>title</b> & more"
     (line,) = (one for one in figure.iter("polyline"))
-    # The frame: x 0 to 2 becomes 60 to 350, y 0 to 5 becomes 190 to 10.
-    assert line.get("points") == "60.0,154.0 350.0,10.0"
+    # The frame: x 0 to 2 becomes 66 to 350, y 0 to 5 becomes 190 to 10.
+    assert line.get("points") == "66.0,154.0 350.0,10.0"
     (area,) = figure.iter("polygon")
-    assert area.get("points") == "60.0,154.0 350.0,154.0 350.0,190.0 60.0,190.0"
+    assert area.get("points") == "66.0,154.0 350.0,154.0 350.0,190.0 66.0,190.0"
     (band,) = figure.iter("rect")
     assert (band.get("x"), band.get("width"), band.get("y"), band.get("height")) == (
-        "205.0",
-        "145.0",
+        "208.0",
+        "142.0",
         "10.0",
         "180.0",
     )
     bars, cloud = figure.iter("path")
-    assert bars.get("d") == "M60.0 190.0V190.0H205.0V82.0H350.0V190.0Z"
-    assert cloud.get("d") == "M205 118h0M350 118h0"  # two that hide each other are one
+    assert bars.get("d") == "M66.0 190.0V190.0H208.0V82.0H350.0V190.0Z"
+    assert cloud.get("d") == "M208 118h0M350 118h0"  # two that hide each other are one
     marks = [shape for shape in figure.iter("line") if shape.get("class") == "mark level"]
-    assert [(mark.get("y1"), mark.get("x1")) for mark in marks] == [("46.0", "60"), ("10", "277.5")]
+    assert [(mark.get("y1"), mark.get("x1")) for mark in marks] == [("46.0", "66"), ("10", "279.0")]
     assert [span.tail or span[0].tail for span in figure.iter("span") if len(span) == 1] == [
         "stretch",
         "bars",
@@ -142,7 +142,7 @@ def test_stretches_too_near_to_tell_apart_are_one() -> None:
     line = Line(np.array([0.0, 200_000.0]), np.zeros(2), "curve")
     figure = ET.fromstring(chart("t", X, Y, [Band(many, "band"), line]))
     (band,) = figure.iter("rect")
-    assert (band.get("x"), band.get("width")) == ("60.0", "146.0")
+    assert (band.get("x"), band.get("width")) == ("66.0", "143.0")
 
 
 def test_a_constant_has_room_above_and_below() -> None:

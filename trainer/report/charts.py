@@ -14,7 +14,7 @@ import numpy as np
 
 from trainer.report.axes import Axis, Scale, Values, fitted, tick_label
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 60, 10, 10, 40
+_LEFT, _RIGHT, _TOP, _BOTTOM = 66, 10, 10, 40
 _X_TICK_EVERY, _Y_TICK_EVERY = 70, 36
 _STRIP = 6
 _NARROWEST = 1.0

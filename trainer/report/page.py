@@ -22,7 +22,7 @@ from trainer.report.markup import bullets, grid, heading, note, paragraph, secti
 from trainer.report.network import error_histograms, latent_space, learning_curve, network_part, overlays
 from trainer.report.origin import origin_rows, quantization, thresholds, untaught
 from trainer.report.scores import curves, score_histogram, score_over_time
-from trainer.report.signals import spectra, vibration_over_time, waveforms
+from trainer.report.signals import signal_over_time, spectra, watches_values, waveforms
 from trainer.report.trust import Figure, Trust, weigh
 from trainer.report.windows import examples, kinds
 from trainer.scored import ScoredRecording, learnt_from
@@ -102,7 +102,8 @@ def _sections(
     yield _Section("figures", told, told, _figures(manifest, evaluation))
     title = "How well the classes part" if len(kinds(with_windows)) > 1 else "Distribution"
     yield _Section("parting", title, "Distribution", _parting(bundle, with_windows))
-    yield _Section("signal", "Signal and spectrum", "Signal", _signal(with_windows, manifest))
+    title = "Signal" if watches_values(manifest) else "Signal and spectrum"
+    yield _Section("signal", title, "Signal", _signal(with_windows, manifest))
     yield _Section("learning", "Learning curve", "Learning", _learning(manifest))
     yield _Section("made", "Reconstruction", "Reconstruction", _overlays(bundle, with_windows))
     yield _Section("latent", "Latent space", "Latent space", _latent(bundle, with_windows))
@@ -182,9 +183,11 @@ def _parting(bundle: Bundle, scored: Sequence[ScoredRecording]) -> str:
 
 
 def _signal(scored: Sequence[ScoredRecording], manifest: Manifest) -> str:
-    overview = grid([vibration_over_time(one, manifest) for one in scored[:MAX_SIGNALS]])
+    overview = grid([figure for one in scored[:MAX_SIGNALS] for figure in signal_over_time(one, manifest)])
     chosen = examples(scored, manifest.window.length)
     windows = heading("Typical and highest-scoring window") + grid(waveforms(chosen, manifest))
+    if watches_values(manifest):
+        return overview + windows
     names = " and ".join(kind.name for kind in kinds(scored))
     told = note(f"Amplitude of a sine wave in each bin of the Hann spectrum, over windows that are {names}.")
     return overview + windows + heading("Spectrum") + told + grid(spectra(scored, manifest))

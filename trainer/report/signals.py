@@ -8,8 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from agent.inference.distance import DistancePart
 from agent.inference.features import amplitude_spectrum, centred
 from agent.inference.manifest import Manifest
+from agent.inference.process_columns import ValueColumns
+from agent.inference.window import IndexArray
 from trainer.report.axes import Axis, Values
 from trainer.report.charts import WIDE, Area, Item, Line, chart
 from trainer.report.scores import row_time, stretches
@@ -24,13 +27,43 @@ _BAND = (0.05, 0.95)
 _UNIT_IN_NAME = re.compile(r"\(([^()]+)\)\s*$")
 
 
-def vibration_over_time(recording: ScoredRecording, manifest: Manifest) -> str:
+def watches_values(manifest: Manifest) -> bool:
+    """Return whether the bundle watches where slow values stand, not how they vibrate."""
+    return any(
+        isinstance(part, DistancePart) and isinstance(part.columns, ValueColumns) for part in manifest.parts
+    )
+
+
+def signal_over_time(recording: ScoredRecording, manifest: Manifest) -> list[str]:
+    """Return a recording over time: its vibration, or each of its channels if their values are watched."""
+    if watches_values(manifest):
+        return [_value(recording, manifest, i) for i in range(len(manifest.axes))]
+    return [_vibration(recording, manifest)]
+
+
+def _value(recording: ScoredRecording, manifest: Manifest, index: int) -> str:
+    """Return mean, lowest and highest of one channel over time."""
+    samples, axis = recording.source.recording.samples[:, index].astype(np.float64), manifest.axes[index]
+    starts, step = _stretch_starts(recording, manifest)
+    parts = [samples[start : start + step] for start in starts]
+    levels = np.array([(part.mean(), part.min(), part.max()) for part in parts])
+    per_row, label = row_time(recording, manifest)
+    middles = (starts + step / 2) * per_row
+    items: list[Item] = [
+        *stretches(recording, per_row),
+        Area(middles, levels[:, 1], levels[:, 2], "band normal", "lowest to highest"),
+        Line(middles, levels[:, 0], "normal", "mean"),
+    ]
+    title = f"{recording.source.name}, {axis}"
+    return chart(title, Axis(label), Axis(f"value ({unit_of(axis, manifest)})", room=True), items, WIDE)
+
+
+def _vibration(recording: ScoredRecording, manifest: Manifest) -> str:
     """Return RMS and peak over time of the axes that share the first one's unit, together, mean removed."""
     units = [unit_of(axis, manifest) for axis in manifest.axes]
     shown = [i for i, unit in enumerate(units) if unit == units[0]]
     samples = recording.source.recording.samples
-    step = max(manifest.window.length, -(-len(samples) // _STRETCHES))
-    starts = np.arange(0, max(len(samples) - step, 0) + 1, step)
+    starts, step = _stretch_starts(recording, manifest)
     levels = np.array([_rms_and_peak(samples[start : start + step, shown]) for start in starts])
     per_row, label = row_time(recording, manifest)
     middles = (starts + step / 2) * per_row
@@ -45,15 +78,18 @@ def vibration_over_time(recording: ScoredRecording, manifest: Manifest) -> str:
 
 
 def waveforms(chosen: Sequence[Example], manifest: Manifest) -> list[str]:
-    """Return windows as they were measured, mean removed, laid over each other on each axis."""
+    """Return windows as they were measured, laid over each other on each axis; vibration without its mean."""
     typical, highest = chosen[0], chosen[-1]
     shown = [
-        (highest, "other" if highest.style == typical.style else highest.style),
+        (highest, "highest" if highest.style == typical.style else highest.style),
         (typical, typical.style),
     ]
     shown = shown[-len(chosen) :]
     x, label = sample_axis(manifest.window.length, manifest)
-    signals = [centred(one.window[np.newaxis])[0].astype(np.float64) for one, _ in shown]
+    values = watches_values(manifest)
+    signals = [
+        (one.window if values else centred(one.window[np.newaxis])[0]).astype(np.float64) for one, _ in shown
+    ]
     return [
         chart(
             axis,
@@ -99,6 +135,13 @@ def sample_axis(count: int, manifest: Manifest) -> tuple[Values, str]:
         return np.arange(float(count)), "sample"
     seconds = np.arange(count) / manifest.rate_hz
     return (seconds, "time (s)") if seconds[-1] >= 2.0 else (1000.0 * seconds, "time (ms)")
+
+
+def _stretch_starts(recording: ScoredRecording, manifest: Manifest) -> tuple[IndexArray, int]:
+    """Return the first row of each stretch that becomes a point over time, and how long each is."""
+    n_rows = len(recording.rows)
+    step = max(manifest.window.length, -(-n_rows // _STRETCHES))
+    return np.arange(0, max(n_rows - step, 0) + 1, step), step
 
 
 def _rms_and_peak(samples: FloatArray) -> tuple[float, float]:
