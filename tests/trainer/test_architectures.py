@@ -48,7 +48,7 @@ def trained(network: NetworkSettings, epochs: int = 30, length: int = 16, **sett
         ("pca", "--view feature --components 1"),
     ],
 )
-def test_each_architecture_judges_a_recording_and_comes_out_the_same_again(
+def test_each_architecture_judges_a_recording(
     judder_train: Run,
     recording_file: Path,
     healthy_samples: Run,
@@ -57,11 +57,13 @@ def test_each_architecture_judges_a_recording_and_comes_out_the_same_again(
     options: str,
 ) -> None:
     paths = [tmp_path / "one-1.judder", tmp_path / "two-1.judder"]
-    for path in paths:
+    # The others draw nothing but first weights and order, as dense does, of which test_cli.py asks the same.
+    draws = architecture in ("lstm", "vae")
+    for path in paths if draws else paths[:1]:
         arguments = ("--arch", architecture, "--name", "pump", *options.split())
         result = judder_train("fit", recording_file, "--out", path, *_QUICK, *arguments)
         assert result.exit_code == 0, result.output
-    assert paths[0].read_bytes() == paths[1].read_bytes()
+    assert not draws or paths[0].read_bytes() == paths[1].read_bytes()
     assert "us per window for the network here, on tflite-runtime" in result.output
     detector, bundle = open_detector(paths[0])
     part = next(part for part in bundle.manifest.parts if part.kind == "reconstruction")

@@ -166,14 +166,15 @@ def test_bad_input_is_one_line_and_nothing_is_written(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_bundle_without_a_network_cannot_be_derived_from(
+def test_a_bundle_without_a_network_takes_other_lines_too(
     judder_train: Run, make_bundle: Run, tmp_path: Path
 ) -> None:
     out = tmp_path / "easy-2.judder"
     result = judder_train("threshold", make_bundle(), "--method", "rate:0.01", "--out", out)
-    assert result.exit_code == 1
-    assert "easy-1.judder does not hold one network" in result.stderr
-    assert not out.exists()
+    assert result.exit_code == 0, result.output
+    manifest = read_bundle(out).manifest
+    assert manifest.thresholds.warning.method == "rate:0.01"
+    assert [part.kind for part in manifest.parts] == ["level"]
 
 
 def test_what_the_network_has_learnt_from_cannot_calibrate_it_and_is_noted(
