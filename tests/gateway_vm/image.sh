@@ -41,10 +41,12 @@ build_base() {
 		--customize-hook='chroot "$1" systemctl mask systemd-timesyncd apt-daily.timer apt-daily-upgrade.timer \
 			e2scrub_reap e2scrub_all.timer fstrim.timer dpkg-db-backup.timer' \
 		bookworm "$base" "$mirror"
-	sha256sum "$here/image.sh" > "$folder/base.sum"
+	recipe > "$folder/base.recipe"
 }
 
-sha256sum --status --check "$folder/base.sum" 2>/dev/null || build_base
+recipe() { echo "$packages"; declare -f build_base unneeded; }
+
+[ "$(recipe)" = "$(cat "$folder/base.recipe" 2>/dev/null)" ] || build_base
 rm -rf "$root" && cp -a "$base" "$root"
 cp -r "$wheels" "$root/opt/wheels"
 chroot "$root" python3 -m venv /opt/judder
@@ -56,4 +58,4 @@ chroot "$root" systemctl enable --quiet check.service
 
 size=$(($(du -sm --apparent-size "$root" | cut -f1) * 13 / 10 + 128))
 rm -f "$image" && truncate -s "${size}M" "$image"
-mke2fs -q -t ext4 -F -m 0 -O ^has_journal -E lazy_itable_init=1,root_owner=0:0 -d "$root" "$image"
+mke2fs -q -t ext4 -F -m 0 -E lazy_itable_init=1,root_owner=0:0 -d "$root" "$image"
