@@ -25,7 +25,7 @@ ScoreArray = npt.NDArray[np.float64]
 AnyPart: TypeAlias = LevelPart | DistancePart | ReconstructionPart
 
 _BODY_POINTS = 46  # 2 % apart
-_PRIOR_EXCEEDANCES = 10.0
+_PRIOR_EXCEEDANCES = 5.0
 # Of a Gaussian variable: mean excess over the upper decile, and the upper decile, in standard deviations.
 _GAUSSIAN_MEAN_EXCESS = 0.47
 _GAUSSIAN_DECILE = 1.2816
@@ -139,8 +139,9 @@ def _scores(combination: Tail, together: ScoreArray) -> ScoreArray:
 def fit_tail(scores: FloatArray | ScoreArray, independent: float) -> Tail:
     """Return the upper tail of healthy scores: ranks up to the upper decile, a generalised Pareto above.
 
-    Scale and shape are those of the excesses, shrunk towards ten exceedances of a Gaussian variable, so that
-    few windows give a cautious tail; ``1 / k`` is added to the shape as the price of not knowing the scale.
+    Scale and shape are those of the excesses, shrunk as if five exceedances of a Gaussian variable had been
+    seen besides, so that few windows give a cautious tail; ``1 / k`` is added to the shape as the price of
+    not knowing the scale.
 
     Args:
         scores: Shape (n_windows,).
@@ -157,7 +158,7 @@ def fit_tail(scores: FloatArray | ScoreArray, independent: float) -> Tail:
             "the healthy windows all score alike, so no threshold can be placed; record longer, with the "
             "machine in its normal variety"
         )
-    excess = values[values > decile] - decile
+    excess = values[values >= decile] - decile  # of scores in steps the decile itself may be the largest
     seen = TAIL_PROBABILITY * independent
     k = seen + _PRIOR_EXCEEDANCES
     expected = _GAUSSIAN_MEAN_EXCESS * (decile - median) / _GAUSSIAN_DECILE

@@ -27,11 +27,11 @@ PROCESS_BELOW_HZ = 5.0
 PROCESS_LENGTH = 20
 """Samples per window by default."""
 
-_DRIFT_TIMES = 30.0
-"""A random walk whose five stretches scatter by a variance v has one of 6 v after as long again: it may go on
-for five times as long as it was seen."""
+_DRIFT_TIMES = 6.0
+"""A random walk whose stretches scatter by a variance v has moved by 6 v, in the mean square, after as long
+again."""
 
-_VARIATION_WEIGHT = 0.002
+_VARIATION_WEIGHT = 0.001
 """A guard: a channel that hunts, or freezes, is told when that is beyond doubt."""
 
 _VARIATION_FLOOR = 0.5
@@ -67,15 +67,15 @@ def fit_process(
             raise DataError(f"channel '{axis}' has one value in all windows; leave it out with --columns")
     value_columns = ValueColumns("value", short(np.median(samples, axis=0)), short(spread))
     variation = VariationColumns("variation", short(spread), _VARIATION_FLOOR)
-    numbers, drift = WindowNumbers(windows), Drift(stretches, _DRIFT_TIMES)
+    numbers = WindowNumbers(windows)
 
-    def part(name: str, weight: float, columns: Columns) -> DistancePart:
+    def part(name: str, weight: float, columns: Columns, drift: Drift | None) -> DistancePart:
         values = columns.of(numbers).astype(np.float64)
         spread = np.maximum(median_deviation(values), _LEAST_SPREAD)
         return fit_distance(name, weight, columns, values, spread, independence, drift)
 
-    watched = part("value", 1.0 - _VARIATION_WEIGHT, value_columns)
-    return replace(watched, power=0.5), part("variation", _VARIATION_WEIGHT, variation)
+    watched = part("value", 1.0 - _VARIATION_WEIGHT, value_columns, Drift(stretches, _DRIFT_TIMES))
+    return replace(watched, power=0.5), part("variation", _VARIATION_WEIGHT, variation, None)
 
 
 def _spreads(samples: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -69,8 +69,8 @@ def test_few_windows_give_a_cautious_tail() -> None:
     scores = np.random.default_rng(3).standard_normal(400)
     few, many = fit_tail(scores, 10), fit_tail(scores, 400)
     assert few.log_p(4.0) > many.log_p(4.0)
-    # Ten independent windows: k = 11, and the shape has 1 / 11 added.
-    assert few.shape == pytest.approx(1 / 11, abs=1e-5)
+    # Ten independent windows: k = 6, and the shape has 1 / 6 added.
+    assert few.shape == pytest.approx(1 / 6, abs=1e-5)
 
 
 def test_a_heavy_tail_is_seen() -> None:

@@ -29,8 +29,8 @@ CHANNELS = ("flow", "temperature")
 def values(n_rows: int, seed: int) -> FloatArray:
     """Return a flow of 32 that a coarse converter reads, and a temperature that wanders about 70."""
     random = np.random.default_rng(seed)
-    flow = np.round(32.0 + 0.4 * random.standard_normal(n_rows))
-    temperature = 70.0 + np.cumsum(0.02 * random.standard_normal(n_rows))
+    flow = np.round(32.0 + 0.8 * random.standard_normal(n_rows))
+    temperature = 70.0 + np.cumsum(0.01 * random.standard_normal(n_rows))
     return np.stack((flow, temperature + 0.05 * random.standard_normal(n_rows)), axis=1).astype(np.float32)
 
 
@@ -64,7 +64,7 @@ def test_slow_values_are_process_values(rate_hz: float | None, process: bool) ->
 def test_a_healthy_day_is_quiet_and_a_fallen_flow_is_not(bundle: Path) -> None:
     healthy = values(1200, 0)[-400:]
     assert judged(bundle, healthy).count(Level.ALARM) <= 2
-    fallen = healthy - np.array([3.0, 0.0], np.float32)
+    fallen = healthy - np.array([6.0, 0.0], np.float32)
     assert judged(bundle, fallen).count(Level.ALARM) == len(judged(bundle, fallen))
 
 
@@ -84,7 +84,7 @@ def test_what_drifts_may_go_on_to_drift(bundle: Path) -> None:
 
 def test_a_hunting_flow_is_told_by_its_variation(bundle: Path) -> None:
     rows = values(1200, 0)[:400]
-    rows[:, 0] = 32.0 + 8.0 * (-1.0) ** np.arange(400)
+    rows[:, 0] = 32.0 + 16.0 * (-1.0) ** np.arange(400)
     detector, _ = open_detector(bundle)
     verdicts = detector.judge(rows[:200].reshape(10, 20, 2))
     assert all(verdict.level is Level.ALARM for verdict in verdicts)

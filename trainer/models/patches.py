@@ -31,12 +31,18 @@ MAX_PATCHES = 20_000
 PATCH_STEP = 2
 _PATCH = 32
 _STRIDES_PER_PATCH = 8
+_MOST_PATCHES = 64
+"""Patches per window, about: more would cost a gateway time and tell it nothing new."""
 
 
 def patch_features(scale_g: tuple[float, ...], length: int) -> PatchFeatures:
-    """Return the features: patches of 32 samples, or half a window if that is less, at an eighth of it."""
+    """Return the features: patches of 32 samples, or half a window if that is less.
+
+    They follow each other at an eighth of their length, or further apart in a long window.
+    """
     patch = min(_PATCH, length // 2)
-    return PatchFeatures("patches", scale_g, patch, max(patch // _STRIDES_PER_PATCH, 1))
+    stride = max(patch // _STRIDES_PER_PATCH, math.ceil((length - patch) / _MOST_PATCHES), 1)
+    return PatchFeatures("patches", scale_g, patch, stride)
 
 
 def layer_sizes(patch: int, n_axes: int) -> list[int]:
