@@ -41,6 +41,7 @@ PLACES = (
     Place(UNIT, "/etc/systemd/system/judder.service"),
     Place("judder.sysusers", "/etc/sysusers.d/judder.conf"),
     Place("judder.tmpfiles", "/etc/tmpfiles.d/judder.conf"),
+    Place("judder.modules", "/etc/modules-load.d/judder.conf"),
     Place("60-judder-i2c.rules", "/etc/udev/rules.d/60-judder-i2c.rules"),
     Place("judder.toml", "/etc/judder/judder.toml", mode=0o640, is_kept=True),
     REAL_TIME,
@@ -165,6 +166,7 @@ def prepare() -> None:
     """
     for command in PREPARE:
         run(command)
+    _said(("modprobe", "--quiet", "i2c-dev"))  # a kernel without it may still drive the chip itself (IIO)
 
 
 def run(command: Sequence[str]) -> str:

@@ -97,6 +97,7 @@ def test_install_and_remove(tmp_path: Path) -> None:
         "etc/systemd/system/judder.service",
         "etc/sysusers.d/judder.conf",
         "etc/tmpfiles.d/judder.conf",
+        "etc/modules-load.d/judder.conf",
         "etc/udev/rules.d/60-judder-i2c.rules",
         "etc/judder/judder.toml",
     ]
