@@ -26,6 +26,9 @@ AnyPart: TypeAlias = LevelPart | DistancePart | ReconstructionPart
 
 _BODY_POINTS = 46  # 2 % apart
 _PRIOR_EXCEEDANCES = 5.0
+# Of n exponential excesses the largest is beyond ln(n) + 3 typical ones one time in twenty.
+_LARGEST_BEYOND_LOG = 3.0
+_LEAST_CAP = 6.0
 # Of a Gaussian variable: mean excess over the upper decile, and the upper decile, in standard deviations.
 _GAUSSIAN_MEAN_EXCESS = 0.47
 _GAUSSIAN_DECILE = 1.2816
@@ -141,7 +144,9 @@ def fit_tail(scores: FloatArray | ScoreArray, independent: float) -> Tail:
 
     Scale and shape are those of the excesses, shrunk as if five exceedances of a Gaussian variable had been
     seen besides, so that few windows give a cautious tail; ``1 / k`` is added to the shape as the price of
-    not knowing the scale.
+    not knowing the scale. An excess further out than chance would put the largest of so many counts as that
+    far: a rare large move of a healthy machine must not hide what is smaller and not healthy. It stays a
+    false alarm, and is counted as one.
 
     Args:
         scores: Shape (n_windows,).
@@ -162,6 +167,9 @@ def fit_tail(scores: FloatArray | ScoreArray, independent: float) -> Tail:
     seen = TAIL_PROBABILITY * independent
     k = seen + _PRIOR_EXCEEDANCES
     expected = _GAUSSIAN_MEAN_EXCESS * (decile - median) / _GAUSSIAN_DECILE
+    typical = (seen * float(np.median(excess)) / math.log(2.0) + _PRIOR_EXCEEDANCES * expected) / k
+    cap = max(math.log(max(seen, 1.0)) + _LARGEST_BEYOND_LOG, _LEAST_CAP)
+    excess = np.minimum(excess, cap * typical)
     mean = (seen * excess.mean() + _PRIOR_EXCEEDANCES * expected) / k
     shape = _shape_by_moments(excess) * seen / k
     scale = mean * (1.0 - shape)

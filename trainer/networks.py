@@ -38,6 +38,10 @@ _TRAINING_OVERLAP = 4
 """Training windows per hop: the network must know the machine at every phase; with fewer it learns the
 windows by heart."""
 
+_HEADROOM = 1.25
+"""The ranges of an int8 network reach further than what it learnt from. Beyond them it saturates, and a
+healthy move that is a little larger would be the worst defect of all."""
+
 
 @dataclass(frozen=True)
 class Network:
@@ -134,7 +138,7 @@ def _train_patches(
         return Network(
             own,
             lambda: patches.convolutional(own_weights, own, length),
-            _of(own, _some(dense.windows[learnt[index]])),
+            np.float32(_HEADROOM) * _of(own, _some(dense.windows[learnt[index]])),
         )
 
     parameters = sum(weight.size for weight in weights[-1])

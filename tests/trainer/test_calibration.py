@@ -73,6 +73,16 @@ def test_few_windows_give_a_cautious_tail() -> None:
     assert few.shape == pytest.approx(1 / 6, abs=1e-5)
 
 
+def test_a_rare_large_move_does_not_hide_what_is_smaller() -> None:
+    scores = np.random.default_rng(0).standard_exponential(600)
+    moved = scores.copy()
+    moved[100:104] = 100.0  # one move, seen by four windows that overlap
+    without, with_move = fit_tail(scores, 150), fit_tail(moved, 150)
+    # p of 8 is 0.0003 of an exponential variable; before, one move made it 0.03.
+    assert math.exp(without.log_p(8.0)) < 0.002
+    assert math.exp(with_move.log_p(8.0)) < 0.006
+
+
 def test_a_heavy_tail_is_seen() -> None:
     scores = np.random.default_rng(0).pareto(4.0, 20_000)
     # A Pareto variable of index 4 has the shape 1/4.

@@ -48,6 +48,17 @@ class FalseAlarmRate:
 
 
 @dataclass(frozen=True)
+class KindFigures:
+    """What is found of one kind of defect."""
+
+    kind: str
+    roc_auc: float
+    """Against all unseen healthy windows."""
+    recall: float
+    """At the warning line."""
+
+
+@dataclass(frozen=True)
 class Figures:
     """A row of the table."""
 
@@ -67,6 +78,7 @@ class Figures:
     found: int
     """Kinds of defect that raise an alert by the gateway's rule of k in n windows."""
     kinds: int
+    by_kind: tuple[KindFigures, ...]
     float_roc_auc: float | None = None
     """Of the float32 twin; None for a detector that has none."""
 
@@ -105,7 +117,14 @@ def figures(
         found[half] if len(found) > half else None,
         len(found),
         len(delays),
+        tuple(_of_kind(kind, negative, one, line) for kind, one in defective.items()),
     )
+
+
+def _of_kind(kind: str, healthy: Scores, defective: Scores, line: float) -> KindFigures:
+    labels = np.concatenate([np.zeros(len(healthy)), np.ones(len(defective))])
+    auc = roc_auc_score(labels, np.concatenate([healthy, defective]))
+    return KindFigures(kind, float(auc), float(np.mean(defective >= line)))
 
 
 def two_of_three(line: float) -> FirstAlert:

@@ -26,11 +26,18 @@ def row(figures: Figures) -> str:
         f"{rate.kind} {rate.alarms}/{rate.windows} ({rate.limit:.3f})" for rate in figures.false_alarms
     )
     found = f"{figures.found}/{figures.kinds}"
-    return (
+    line = (
         f"  {figures.detector:<34} {figures.roc_auc:8.4f} {exact:>8} {figures.pr_auc:7.4f} "
         f"{figures.recall:7.3f} {figures.worst_recall:6.3f} {figures.balanced_f1:8.3f} {found:>6} "
         f"{delay:>8}  {alarms}"
     )
+    return line if figures.float_roc_auc is None else f"{line}\n{kinds(figures)}"
+
+
+def kinds(figures: Figures) -> str:
+    """Return one line with ROC AUC and recall of each kind of defect."""
+    told = (f"{one.kind} {one.roc_auc:.4f}/{one.recall:.3f}" for one in figures.by_kind)
+    return f"    ROC AUC/recall: {', '.join(told)}"
 
 
 def row_json(figures: Figures) -> str:
