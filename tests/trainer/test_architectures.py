@@ -146,6 +146,14 @@ def test_the_unrolled_network_computes_what_the_loop_does(recurrent: Trained) ->
     assert np.abs(graph.reconstruct(windows) - np.asarray(loop(windows))).max() < 1e-5
 
 
+def test_dropout_does_not_keep_an_lstm_from_int8() -> None:
+    network = NetworkSettings("lstm-bottleneck", (64, 32), dropout=0.1)
+    model = trained(network, epochs=1, length=10).model
+    windows = waves(50, seed=1, length=10)
+    graph = TFLiteModel(convert(model, "int8", windows))
+    assert np.abs(graph.reconstruct(windows) - np.asarray(model(windows))).max() < 0.05
+
+
 @pytest.mark.parametrize(("quantization", "deviation"), [("float16", 1e-3), ("dynamic", 0.02)])
 def test_a_long_network_stays_a_loop(quantization: Quantization, deviation: float) -> None:
     long = NetworkSettings("lstm", (2, 2))

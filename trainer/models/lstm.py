@@ -7,6 +7,7 @@ detection", ICML Anomaly Detection Workshop 2016.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import keras
@@ -45,13 +46,15 @@ def build(settings: NetworkSettings, shape: tuple[int, int]) -> keras.Model:
 def shipped(settings: NetworkSettings, model: keras.Model) -> keras.Model:
     """Return the twin with the same weights whose steps are laid out one by one, if that is short enough.
 
-    A loop of TFLite runs in floating point only: the converter crashes on its int8 form.
+    A loop of TFLite runs in floating point only: the converter crashes on its int8 form. Dropout is left out,
+    because the converter stumbles over what remains of it.
 
     Args:
         settings: What the network looks like.
         model: The trained model.
     """
     shape = model.input_shape[1:]
+    settings = replace(settings, dropout=0.0)
     twin = _network(settings, shape, unroll=unrolled(settings, shape[0]), use_cudnn=False)
     twin.set_weights(model.get_weights())
     return twin
