@@ -14,8 +14,8 @@ from firmware_bridge.errors import BusError
 _OPENING_HINTS = {
     errno.ENOENT: "no such bus; enable I2C (Raspberry Pi OS: raspi-config, Interface Options, I2C, or "
     "dtparam=i2c_arm=on in config.txt; Debian: modprobe i2c-dev, and i2c-dev in /etc/modules)",
-    errno.EPERM: "not allowed; give the service access to the device (DeviceAllow= in its unit), and restart it "
-    "if i2c-dev was loaded after it had started",
+    errno.EPERM: "not allowed; give the service access to the device (DeviceAllow= in its unit), "
+    "and restart it if i2c-dev was loaded after it had started",
     errno.ENXIO: "the node is there but no adapter is behind it; plug it in, or name another bus",
     errno.ENODEV: "the node is there but no adapter is behind it; plug it in, or name another bus",
 }
