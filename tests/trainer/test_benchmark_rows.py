@@ -10,8 +10,11 @@ import pytest
 
 from agent.inference.detector import open_detector
 from agent.inference.scoring import Level
+from agent.inference.window import WindowSpec
 from firmware_bridge.recording import Segment
+from trainer.benchmark.figures import KindFigures, Machine, figures, two_of_three
 from trainer.benchmark.rows import RowFigures, count, flagged_rows, told
+from trainer.benchmark.table import kinds
 
 
 def test_rows_are_counted_four_ways() -> None:
@@ -39,3 +42,16 @@ def test_a_row_has_the_word_of_the_window_whose_middle_is_nearest(
     # their quiet neighbours 31.5 and 159.5. What lies in no window is not flagged.
     assert np.flatnonzero(flagged).tolist() == list(range(48, 144))
     assert not flagged[192:].any()
+
+
+def test_each_kind_of_defect_has_its_figures(make_source: Callable[..., Any]) -> None:
+    def recording(level: float) -> Any:
+        return make_source(np.full((64, 1), level, np.float32), rate_hz=64.0).recording
+
+    defective = {"half": (recording(1.0),), "whole": (recording(3.0),)}
+    machine = Machine("pump", (recording(0.0),), {"day": (recording(1.0),)}, defective)
+    spec = WindowSpec(8, 8)
+    found = figures(machine, "level", lambda windows: windows.mean(axis=(1, 2)), 2.0, two_of_three(2.0), spec)
+    # What scores like the healthy day is found by chance, the other one always.
+    assert found.by_kind == (KindFigures("half", 0.5, 0.0), KindFigures("whole", 1.0, 1.0))
+    assert kinds(found) == "    ROC AUC/recall: half 0.5000/0.000, whole 1.0000/1.000"
