@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +23,8 @@ BoolArray = npt.NDArray[np.bool_]
 VALVE_TRAINING_ROWS = 400
 """Of each file, by the source's protocol."""
 
+_LEVELS = (Level.WARNING, Level.ALARM)
+
 
 @dataclass(frozen=True)
 class RowFigures:
@@ -36,9 +38,15 @@ class RowFigures:
     true_negatives: int
 
     @property
+    def anomalous(self) -> int:
+        """Anomalous rows."""
+        return self.true_positives + self.misses
+
+    @property
     def f1(self) -> float:
-        """Harmonic mean of precision and recall."""
-        return 2 * self.true_positives / (2 * self.true_positives + self.false_positives + self.misses)
+        """Harmonic mean of precision and recall; 0 if nothing is found."""
+        wrong = self.false_positives + self.misses
+        return 2 * self.true_positives / max(2 * self.true_positives + wrong, 1)
 
     @property
     def false_alarm_rate(self) -> float:
@@ -48,7 +56,7 @@ class RowFigures:
     @property
     def miss_rate(self) -> float:
         """Share of the anomalous rows that are not flagged; 0 if there are none."""
-        return self.misses / max(self.misses + self.true_positives, 1)
+        return self.misses / max(self.anomalous, 1)
 
 
 def count(name: str, level: Level, flagged: BoolArray, anomalous: BoolArray) -> RowFigures:
@@ -92,64 +100,66 @@ def flagged_rows(detector: Detector, recording: Recording, level: Level) -> Bool
     return flagged
 
 
-def robot_arm_rows(
-    folder: Path, settings: FitSettings, on_progress: OnProgress, level: Level = Level.ALARM
-) -> list[RowFigures]:
-    """Return the figures of the rows of verify, and of the last fifth of normal.
+def robot_arm_rows(folder: Path, settings: FitSettings, on_progress: OnProgress) -> list[RowFigures]:
+    """Return the figures of the rows of verify, and of the last fifth of normal, at both levels.
 
     Args:
         folder: Holds the sets.
         settings: The choices.
         on_progress: Told of the progress.
-        level: The level that flags a row.
 
     Raises:
         DataError: If the set is not there.
     """
     arm = labelled_robot_arm(folder)
-    detector = _learnt([arm.healthy], settings, on_progress)
-    flagged = flagged_rows(detector, arm.verify, level)
-    held_out = flagged_rows(detector, arm.held_out, level)
-    return [
-        count("robot arm, verify", level, flagged[arm.counted], arm.anomalous[arm.counted]),
-        count("robot arm, last fifth of normal", level, held_out, np.zeros(len(held_out), bool)),
-    ]
+    detector = _learnt(arm.healthy, settings, on_progress)
+    found = []
+    for level in _LEVELS:
+        flagged = flagged_rows(detector, arm.verify, level)[arm.counted]
+        held_out = flagged_rows(detector, arm.held_out, level)
+        found.append(count("robot arm, verify", level, flagged, arm.anomalous[arm.counted]))
+        found.append(count("robot arm, last fifth of normal", level, held_out, np.zeros_like(held_out)))
+    return found
 
 
-def valve_rows(
-    folder: Path, settings: FitSettings, on_progress: OnProgress, level: Level = Level.ALARM
-) -> RowFigures:
-    """Return the figures over all files of the valve, a detector for each, learnt from its first rows.
+def valve_rows(folder: Path, settings: FitSettings, on_progress: OnProgress) -> list[RowFigures]:
+    """Return the figures over all files of the valve, a detector for each, at both levels.
 
     Args:
         folder: Holds the sets.
         settings: The choices.
         on_progress: Told of the progress.
-        level: The level that flags a row.
 
     Raises:
         DataError: If the set is not there.
     """
-    flagged, anomalous = [], []
-    for recording, labels in valve_files(folder):
-        detector = _learnt([_rows(recording, 0, VALVE_TRAINING_ROWS)], settings, on_progress)
-        rest = _rows(recording, VALVE_TRAINING_ROWS, len(labels))
-        flagged.append(flagged_rows(detector, rest, level))
-        anomalous.append(labels[VALVE_TRAINING_ROWS:])
-    return count("SKAB valve 1, 16 files", level, np.concatenate(flagged), np.concatenate(anomalous))
+    files = [
+        (
+            _learnt(_rows(recording, 0, VALVE_TRAINING_ROWS), settings, on_progress),
+            _rows(recording, VALVE_TRAINING_ROWS, len(anomalous)),
+            anomalous[VALVE_TRAINING_ROWS:],
+        )
+        for recording, anomalous in valve_files(folder)
+    ]
+    labels = np.concatenate([anomalous for _, _, anomalous in files])
+    name = f"SKAB valve 1, {len(files)} files"
+    return [
+        count(name, level, np.concatenate([flagged_rows(one, rest, level) for one, rest, _ in files]), labels)
+        for level in _LEVELS
+    ]
 
 
 def told(figures: Iterable[RowFigures]) -> str:
     """Return one line each."""
     return "\n".join(
-        f"  {one.name}, rows at {one.level}: F1 {one.f1:.3f}, false alarms {one.false_alarm_rate:.2%}, "
-        f"missed {one.miss_rate:.1%}"
+        f"  {one.name}, rows at {one.level}: false alarms {one.false_alarm_rate:.2%}"
+        + (f", missed {one.miss_rate:.1%}, F1 {one.f1:.3f}" if one.anomalous else "")
         for one in figures
     )
 
 
-def _learnt(recordings: Sequence[Recording], settings: FitSettings, on_progress: OnProgress) -> Detector:
-    sources = [simulated_source(str(recording.path), recording) for recording in recordings]
+def _learnt(recording: Recording, settings: FitSettings, on_progress: OnProgress) -> Detector:
+    sources = [simulated_source(str(recording.path), recording)]
     with tempfile.TemporaryDirectory() as scratch:
         target = Target(Path(scratch) / "rows-1.judder", "rows", "1")
         fit(sources, settings, target, None, on_progress)

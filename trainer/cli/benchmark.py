@@ -89,8 +89,6 @@ def _tell_rows(name: str, folder: Path, seed: int, as_json: bool) -> None:
 
     settings = FitSettings(training=TrainingSettings(seed=seed), may_leave_quantization=True)
     with progress_bar() as on_progress:
-        if name == "robot-rows":
-            figures = rows.robot_arm_rows(folder, settings, on_progress)
-        else:
-            figures = [rows.valve_rows(folder, settings, on_progress)]
+        find = rows.robot_arm_rows if name == "robot-rows" else rows.valve_rows
+        figures = find(folder, settings, on_progress)
     click.echo("\n".join(json.dumps(asdict(one)) for one in figures) if as_json else rows.told(figures))
