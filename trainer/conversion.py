@@ -96,7 +96,9 @@ def check_graph(content: bytes) -> None:
 def open_batch(content: bytes) -> bytes:
     """Return the graph with the first size of its RESHAPEs left open (-1), where it is the batch of 1.
 
-    With a fixed 1 no runtime can resize the graph to several windows. One window is reshaped as before.
+    With a fixed 1 no runtime can resize the graph to several windows. One window is reshaped as before. The
+    converter keeps equal constants once: a number that anything else reads, too, such as the step of a
+    loop, is left alone.
 
     Args:
         content: The ``.tflite`` file.
@@ -105,13 +107,19 @@ def open_batch(content: bytes) -> bytes:
 
     writable = bytearray(content)
     graph = schema.Model.GetRootAs(writable, 0)
+    shapes: set[int] = set()
+    others: set[int] = set()
     for subgraph in map(graph.Subgraphs, range(graph.SubgraphsLength())):
+        others.update(subgraph.Tensors(tensor).Buffer() for tensor in subgraph.OutputsAsNumpy())
         for operator in map(subgraph.Operators, range(subgraph.OperatorsLength())):
             code = graph.OperatorCodes(operator.OpcodeIndex()).BuiltinCode()
-            if code == schema.BuiltinOperator.RESHAPE and operator.InputsLength() > 1:
-                stored = graph.Buffers(subgraph.Tensors(operator.Inputs(1)).Buffer())
-                if stored.DataLength():
-                    _open_first(stored.DataAsNumpy().view(np.int32))
+            for place, tensor in enumerate(operator.InputsAsNumpy()):
+                if tensor != _ABSENT:
+                    is_shape = code == schema.BuiltinOperator.RESHAPE and place == 1
+                    (shapes if is_shape else others).add(subgraph.Tensors(tensor).Buffer())
+    for stored in map(graph.Buffers, sorted(shapes - others)):
+        if stored.DataLength():
+            _open_first(stored.DataAsNumpy().view(np.int32))
     return bytes(writable)
 
 

@@ -207,7 +207,10 @@ class TFLiteModel:
         noise = np.random.default_rng(0).standard_normal((STACK, *self.shape)).astype(np.float32)
         stored = self._single.input.stored(noise)
         together, alone = np.empty((2, STACK, *self.output_shape), np.float32)
-        stack.run(stored, together)
+        try:
+            stack.run(stored, together)
+        except (ValueError, RuntimeError):
+            return False
         for window in range(STACK):
             self._single.run(stored[window : window + 1], alone[window : window + 1])
         return bool(np.allclose(together, alone, rtol=_STACK_TOLERANCE, atol=_STACK_TOLERANCE))
