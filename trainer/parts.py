@@ -23,7 +23,7 @@ from trainer.settings import FitSettings, PartName
 
 FloatArray = npt.NDArray[np.float32]
 
-_SHARES: dict[PartName, float] = {"level": 0.01, "time": 0.01, "spectrum": 0.49, "network": 0.49}
+_SHARES: dict[PartName, float] = {"level": 0.01, "time": 0.01, "spectrum": 0.39, "network": 0.59}
 _POWERS: dict[PartName, float] = {"level": 1.0, "time": 1.0, "spectrum": 0.5, "network": 0.5}
 """Level and time features are guards: they keep still until they are sure, so that the noise of their usual
 scores does not drown what spectrum and network tell together; but a machine that is clearly too loud or too

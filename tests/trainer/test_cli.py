@@ -46,7 +46,7 @@ def test_the_summary_says_what_was_learnt_and_what_comes_next(fitted: Any) -> No
     assert lines["warning"] == "score 2.58 (rate:0.005)"
     assert lines["alarm"] == "score 3.09 (rate:0.001)"
     assert "of 489 windows at alarm or above; 95 % upper limit of the rate" in lines["out"]
-    assert lines["parts"] == "level 0.01, time 0.01, spectrum 0.49, reconstruction 0.49"
+    assert lines["parts"] == "level 0.01, time 0.01, spectrum 0.39, reconstruction 0.59"
     assert lines["bundle"].endswith(f"kB, signed by {fitted.public_key}")
     assert lines["next"] == f"judder replay RECORDING --model {fitted.path}"
 
