@@ -145,7 +145,7 @@ def test_model_show(make_bundle: MakeBundle) -> None:
 
 def test_model_show_as_json(make_bundle: MakeBundle) -> None:
     manifest = json.loads(judder("model", "show", make_bundle(), "--json").output)
-    assert manifest["window"] == {"length": 64, "hop": 32}
+    assert manifest["window"] == {"length": 64, "hop": 32, "padding": "none"}
 
 
 @pytest.fixture
