@@ -209,9 +209,11 @@ def test_ctrl_c_keeps_what_was_learnt_and_resuming_gives_the_same_bundle(
     out.parent.mkdir()
     result = judder_train("fit", recording_file, "--out", whole, *_OPTIONS)
     assert result.exit_code == 0, result.output
-    # The snapshot is taken after a second, so epochs are made to last a third of one.
+    # The snapshot is taken after a second, so epochs are made to last a third of one. In the background of a
+    # shell Ctrl-C would be ignored.
     program = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from trainer import training
 from trainer.cli.main import main
 epoch = training._Run.epoch
