@@ -18,11 +18,9 @@ from agent.inference.window_numbers import WindowNumbers
 from trainer.distances import Drift, fit_distance, median_deviation
 from trainer.errors import DataError
 from trainer.scaling import short
+from trainer.settings import PROCESS_BELOW_HZ
 
 FloatArray = npt.NDArray[np.float32]
-
-PROCESS_BELOW_HZ = 5.0
-"""Values that are sampled more slowly are process values unless it is said otherwise."""
 
 PROCESS_LENGTH = 20
 """Samples per window by default."""

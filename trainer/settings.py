@@ -24,6 +24,9 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 PATCHES = "patches"
 """The default architecture (``trainer.models.patches``), whose training and features are fixed."""
 
+PROCESS_BELOW_HZ = 5.0
+"""Values that are sampled more slowly are process values unless it is said otherwise."""
+
 USUAL_BANDS = 32
 """Bands an axis in which a spectrum is watched, if a window has so many bins."""
 

@@ -24,13 +24,13 @@ from trainer.cli.progress import progress_bar
 from trainer.errors import MethodError
 from trainer.folds import FOLDS
 from trainer.models import ARCHITECTURES
-from trainer.process import PROCESS_BELOW_HZ
 from trainer.quantization import QUANTIZATIONS, Quantization
 from trainer.scaling import FeatureKind
 from trainer.settings import (
     KINDS,
     PART_NAMES,
     PATCHES,
+    PROCESS_BELOW_HZ,
     USUAL_BANDS,
     FitSettings,
     Kind,
