@@ -9,6 +9,7 @@ from typing import Literal
 from agent.inference.features import RawFeatures
 from agent.inference.model import TFLiteModel
 from trainer.bundle import check_writable
+from trainer.conversion import check_graph
 from trainer.datasets import Source, check_sources
 from trainer.errors import ChoiceError
 from trainer.fit import FitReport, Graph, Graphs, Target, bundle_up
@@ -52,12 +53,14 @@ def import_model(
         ChoiceError: If the network does not map a window of these channels to itself.
         DataError: If the recordings cannot be learnt from.
         ModelError: If the gateway's runtime refuses the network.
+        ConversionError: If the network would crash a gateway.
         OutputError: If the bundle cannot be written, or a gateway would refuse it.
         WindowError: If a sample or score is not finite.
     """
     check_writable(target.path)
     with diverted_output():  # the runtime announces its delegate
         model = TFLiteModel(content)
+        check_graph(content)
     _check_shape(model, len(check_sources(sources)))
     settings = replace(
         settings,
