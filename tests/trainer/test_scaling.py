@@ -29,7 +29,7 @@ def test_the_level_is_the_median_rms_with_a_spread_of_two_percent_at_least() -> 
     part = fit_level(sines([0.3, 0.4]), ("x", "y"))
     assert part.median_rms_g == pytest.approx((0.212132, 0.282843, 0.353553), rel=1e-5)
     assert part.high == part.low == (0.02, 0.02, 0.02)
-    assert part.weight == pytest.approx(1 / 3)
+    assert part.weight == 1.0
 
 
 def test_the_spread_of_the_level_reaches_to_the_deciles() -> None:
