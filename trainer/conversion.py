@@ -66,11 +66,10 @@ def _convert(folder: Path, quantization: str) -> None:
 
 
 def check_graph(content: bytes) -> None:
-    """Refuse a graph with a fully connected layer that has several rows and no bias.
+    """Refuse a graph with a fully connected layer that has weights per channel and no bias.
 
-    tflite-runtime 2.14 on ARM ends with a segmentation fault there, if the weights are int8 per channel; on
-    x86 nothing is to be seen. The converter drops a bias that is all zeros. With a single row, as in each
-    step of an unrolled LSTM, there is no danger.
+    tflite-runtime 2.14 on ARM ends with a segmentation fault there, in an unrolled LSTM with a single row,
+    too; on x86 nothing is to be seen. The converter drops a bias that is all zeros.
 
     Args:
         content: The ``.tflite`` file.
@@ -132,8 +131,8 @@ def _open_first(shape: npt.NDArray[np.int32]) -> None:
 def _crashes(subgraph: schema.SubGraph, inputs: npt.NDArray[np.int32]) -> bool:
     if len(inputs) > 2 and inputs[2] != _ABSENT:
         return False
-    n_rows: int = np.prod(subgraph.Tensors(inputs[0]).ShapeAsNumpy()[:-1])
-    return n_rows != 1
+    quantization = subgraph.Tensors(inputs[1]).Quantization()
+    return quantization is not None and quantization.ScaleLength() > 1
 
 
 def _nudge_biases(model: keras.Model) -> None:
@@ -171,6 +170,8 @@ def _converted(folder: Path, quantization: str) -> bytes:
         # The new quantizer lays out an unrolled LSTM in another way each time, the old one always the same.
         recurrent = any(isinstance(layer, keras.layers.LSTM) for layer in model.layers)
         converter.experimental_new_quantizer = not recurrent
+        # The layer over the former step's output has no bias: per channel it would crash on ARM.
+        converter._experimental_disable_per_channel_quantization_for_dense_layers = recurrent
     if quantization == "dynamic":
         # With weights per channel it would be FULLY_CONNECTED version 12, which tflite-runtime 2.14 lacks.
         converter._experimental_disable_per_channel_quantization_for_dense_layers = True

@@ -55,7 +55,7 @@ done
 
 judge() {
     PYTHONHOME="$work/$1/usr" PYTHONPATH="$repo:$work/$1-packages:$work/$1/usr/lib/python3/dist-packages" \
-        "$2" -L "$work/$1" "$work/$1/usr/bin/python3.11" -B "$repo/tests/arm/judge.py" "$work"/bundles/*.judder
+        "$2" -E "LD_LIBRARY_PATH=/usr/lib/$3/blas:/usr/lib/$3/lapack" -L "$work/$1" "$work/$1/usr/bin/python3.11" -B "$repo/tests/arm/judge.py" "$work"/bundles/*.judder
 }
-judge arm64 qemu-aarch64-static
-judge armhf qemu-arm-static
+judge arm64 qemu-aarch64-static aarch64-linux-gnu
+judge armhf qemu-arm-static arm-linux-gnueabihf
