@@ -28,7 +28,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from agent.control import request
 from agent.errors import ControlError
 
-DEADLINE_S = 30.0
+DEADLINE_S = 45.0
 DOCS = Path(__file__).parents[2] / "docs" / "uplink"
 
 

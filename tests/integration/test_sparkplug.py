@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from conftest import Broker, Gateway
 
 GATEWAY = GatewayName("plant", "gateway")
-DEADLINE_S = 30.0
+DEADLINE_S = 45.0
 # Metric { name = "Node Control/Rebirth", datatype = Boolean, boolean_value = true }, by hand.
 REBIRTH = bytes.fromhex("121a 0a14 4e6f646520436f6e74726f6c2f52656269727468 200b 7001")
 
@@ -372,5 +372,5 @@ def test_no_alert_is_lost_and_old_telemetry_is_marked(broker: Broker, host: Host
     assert list(dict.fromkeys(heard)) == raised
     assert not any(metric.is_historical for payload in alerts for metric in payload.metrics.values())
     old = [payload for payload in host.of("DDATA") if "health/rate_hz" in payload.metrics]
-    assert len(old) == 3
+    assert len(old) >= 3  # one may come twice, if the broker dies before it confirms
     assert all(metric.is_historical for payload in old for metric in payload.metrics.values())
