@@ -57,12 +57,14 @@ def _convert(folder: Path, quantization: str) -> None:
     from tensorflow.lite.python.convert_phase import ConverterError
 
     try:
-        content = open_batch(_converted(folder, quantization))
+        content = _converted(folder, quantization, per_channel=quantization != "dynamic")
+        if quantization == "int8" and _crashes_on_arm(content):
+            content = _converted(folder, quantization, per_channel=False)
     except (ConverterError, ValueError, TypeError, RuntimeError, MemoryError) as error:
         reason = textwrap.shorten(str(error), _REASON_LENGTH, placeholder=" ...")
         raise ConversionError(f"the converter cannot make the model {quantization}: {reason}") from error
     check_graph(content)
-    (folder / GRAPH).write_bytes(content)
+    (folder / GRAPH).write_bytes(open_batch(content))
 
 
 def check_graph(content: bytes) -> None:
@@ -77,19 +79,23 @@ def check_graph(content: bytes) -> None:
     Raises:
         ConversionError: If there is such a layer.
     """
+    if _crashes_on_arm(content):
+        raise ConversionError(
+            "the graph has a fully connected layer without a bias, which crashes tflite-runtime on ARM; give "
+            "every Dense layer a bias that is not zero, or its weights one scale"
+        )
+
+
+def _crashes_on_arm(content: bytes) -> bool:
     from tensorflow.lite.python import schema_py_generated as schema
 
     graph = schema.Model.GetRootAs(content, 0)
-    for subgraph in map(graph.Subgraphs, range(graph.SubgraphsLength())):
-        for operator in map(subgraph.Operators, range(subgraph.OperatorsLength())):
-            code = graph.OperatorCodes(operator.OpcodeIndex()).BuiltinCode()
-            if code == schema.BuiltinOperator.FULLY_CONNECTED and _crashes(
-                subgraph, operator.InputsAsNumpy()
-            ):
-                raise ConversionError(
-                    "the converted graph has a fully connected layer without a bias, which crashes "
-                    "tflite-runtime on ARM; give every Dense layer a bias that is not zero"
-                )
+    return any(
+        graph.OperatorCodes(operator.OpcodeIndex()).BuiltinCode() == schema.BuiltinOperator.FULLY_CONNECTED
+        and _crashes(subgraph, operator.InputsAsNumpy())
+        for subgraph in map(graph.Subgraphs, range(graph.SubgraphsLength()))
+        for operator in map(subgraph.Operators, range(subgraph.OperatorsLength()))
+    )
 
 
 def open_batch(content: bytes) -> bytes:
@@ -143,7 +149,8 @@ def _nudge_biases(model: keras.Model) -> None:
             layer.set_weights(weights)
 
 
-def _converted(folder: Path, quantization: str) -> bytes:
+def _converted(folder: Path, quantization: str, *, per_channel: bool) -> bytes:
+    """Return the graph; ``per_channel`` gives the weights of dense layers a scale for each output."""
     import keras
     import tensorflow as tf
 
@@ -170,11 +177,8 @@ def _converted(folder: Path, quantization: str) -> bytes:
         # The new quantizer lays out an unrolled LSTM in another way each time, the old one always the same.
         recurrent = any(isinstance(layer, keras.layers.LSTM) for layer in model.layers)
         converter.experimental_new_quantizer = not recurrent
-        # The layer over the former step's output has no bias: per channel it would crash on ARM.
-        converter._experimental_disable_per_channel_quantization_for_dense_layers = recurrent
-    if quantization == "dynamic":
-        # With weights per channel it would be FULLY_CONNECTED version 12, which tflite-runtime 2.14 lacks.
-        converter._experimental_disable_per_channel_quantization_for_dense_layers = True
+    # Dynamic with weights per channel would be FULLY_CONNECTED version 12, which tflite-runtime 2.14 lacks.
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = not per_channel
     return bytes(converter.convert())
 
 

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from agent.inference.model import STACK, TFLiteModel
+from trainer import conversion
 from trainer.conversion import check_graph
 from trainer.converter import Converter
 from trainer.errors import ConversionError
 from trainer.models import NetworkSettings, build_model, load_model
 from trainer.quantization import QUANTIZATIONS, Quantization, convert
-from trainer.quiet import load_keras
+from trainer.quiet import load_keras, load_tensorflow
 from trainer.training import TrainingSettings, train
 
 SHAPE = (16, 2)
@@ -92,14 +93,20 @@ def test_an_all_zero_bias_is_kept_in_the_graph(features: np.ndarray, quantizatio
     check_graph(convert(untrained, quantization, features))  # would raise
 
 
-def test_a_graph_without_a_bias_is_refused(features: np.ndarray) -> None:
-    load_keras()
+def test_a_layer_without_a_bias_gets_one_scale_and_is_refused_with_several(
+    features: np.ndarray, tmp_path: Path
+) -> None:
+    load_tensorflow()
     import keras
 
     inputs = keras.Input(SHAPE, name="features")
-    bare = keras.layers.Dense(2, use_bias=False)(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(2, use_bias=False)(inputs))
+    check_graph(convert(model, "int8", features))  # would raise
+    model.save(tmp_path / conversion.MODEL)
+    np.save(tmp_path / conversion.REPRESENTATIVES, features)
+    per_channel = conversion._converted(tmp_path, "int8", per_channel=True)
     with pytest.raises(ConversionError, match="without a bias, which crashes tflite-runtime on ARM"):
-        convert(keras.Model(inputs, bare), "int8", features)
+        check_graph(per_channel)
 
 
 def test_dynamic_weights_are_a_quarter_of_their_size_and_run_in_the_oldest_runtime() -> None:
