@@ -8,7 +8,6 @@ beginning of the recording, where the defect is there already, to the last sampl
 
 from __future__ import annotations
 
-import csv
 import os
 import tempfile
 from collections.abc import Callable, Sequence
@@ -23,9 +22,10 @@ from agent.inference.detector import Detector, judge_recording, open_detector
 from agent.inference.manifest import Manifest
 from agent.inference.scoring import Level, Threshold, Thresholds, score_from_rate
 from agent.persistence import EvidenceLines, Persistence, excused
-from firmware_bridge.recording import Recording, load_recording
+from firmware_bridge.recording import Recording
+from trainer.benchmark.events import count_events, observe, told
 from trainer.benchmark.figures import Machine
-from trainer.benchmark.recordings import LINEAR_AXES, ceiling_fan, cwru, lorenz
+from trainer.benchmark.recordings import ceiling_fan, cwru, labelled_robot_arm, lorenz
 from trainer.datasets import simulated_source
 from trainer.fit import Target, fit
 from trainer.settings import FitSettings
@@ -40,7 +40,7 @@ LORENZ_S = 120.0
 """A weak defect needs longer than half a minute."""
 MACHINES: Sequence[Callable[[], Machine]] = (
     lambda: cwru(DATA, 0, noise_g=0.05),
-    lambda: lorenz(DATA, 0, seconds=LORENZ_S),
+    lambda: lorenz(DATA, 0, None, LORENZ_S),
     lambda: ceiling_fan(DATA, 0),
     lambda: cwru(DATA, 0),
 )
@@ -141,42 +141,19 @@ def _time(seconds: float | None, width: int) -> str:
     return f"{'-':>{width}}" if seconds is None else f"{seconds:{width - 2}.2f} s"
 
 
-def labelled(recording: Path, label: str) -> list[tuple[int, int]]:
-    """Return the stretches of a recording with a label, as (first row, end)."""
-    with recording.with_name("labels.csv").open(encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["file"] == recording.name]
-    return [(int(row["first_row"]), int(row["last_row"]) + 1) for row in rows if row["label"] == label]
-
-
 def tell_robot() -> None:
     """Fit the robot arm, and print what each rule finds of its stutters, and what else."""
-    folder = DATA / "robot_arm"
-    normal = load_recording(folder / "normal_20170202_2229.csv", columns=LINEAR_AXES)
-    detector = fitted([normal])
-    print("robot arm, alerts at alarm level, and at warning level only")
-    for path in sorted(folder.glob("*_2017*.csv")):
-        found = watched(detector, load_recording(path, columns=LINEAR_AXES))
-        for name, policy in (("2 of 3", SINGLE), ("both", BOTH)):
-            print(f"  {path.stem:<24}{name:<8}{_stutters(path, found, found.alerts(policy))}")
-
-
-def _stutters(path: Path, found: Watched, alerts: Sequence[Episode]) -> str:
-    length = found.manifest.window.length
-    defects, ignored = labelled(path, "anomaly"), labelled(path, "ignore")
-
-    def meets(alert: Episode, stretch: tuple[int, int]) -> bool:
-        end = len(found.starts) - 1 if alert.cleared is None else alert.cleared
-        first, last = int(found.starts[alert.raised]), int(found.starts[end]) + length
-        return first < stretch[1] and stretch[0] < last
-
-    alarms = [alert for alert in alerts if alert.last.level is Level.ALARM]
-    elsewhere = [a for a in alerts if not any(meets(a, stretch) for stretch in defects + ignored)]
-    false = sum(alert.last.level is Level.ALARM for alert in elsewhere)
-    hits = sum(any(meets(alert, defect) for alert in alarms) for defect in defects)
-    return (
-        f"stutters found {hits} of {len(defects)}; elsewhere {false} alarms, "
-        f"{len(elsewhere) - false} warnings; open {found.open_share(alerts):.2f}"
-    )
+    arm = labelled_robot_arm(DATA)
+    detector = fitted([arm.healthy])
+    print("robot arm")
+    for name, policy in (("2 of 3", SINGLE), ("both", BOTH)):
+        counted = [
+            count_events(
+                f"{name:<8}{kind}", observe(detector, one.recording, policy), one.defects, one.ignored
+            )
+            for kind, one in arm.judged.items()
+        ]
+        print(told(counted))
 
 
 def main() -> None:

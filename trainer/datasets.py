@@ -20,6 +20,7 @@ from trainer.recordings import load_recording
 FloatArray = npt.NDArray[np.float32]
 
 _RATE_TOLERANCE = 0.05
+_LONGEST_HOP_S = 0.08
 _WINDOW_S = 0.64
 _UNKNOWN_RATE_LENGTH = 64
 _CHUNK_ROWS = 1_000_000
@@ -84,13 +85,22 @@ def default_length(rate_hz: float | None) -> int:
     return min(max(int(2.0 ** round(math.log2(_WINDOW_S * rate_hz))), 32), 512)
 
 
+def default_hop(length: int, rate_hz: float | None) -> int:
+    """Return the samples between windows: a quarter of one, or an eighth where that is more than 0.08 s.
+
+    An alarm takes two of three windows, and so up to three hops.
+    """
+    quarter = max(length // 4, 1)
+    return quarter if rate_hz is None or quarter <= _LONGEST_HOP_S * rate_hz else max(length // 8, 1)
+
+
 def choose_window(
     rate_hz: float | None,
     length: int | None = None,
     hop: int | None = None,
     padding: Literal["none", "zeros"] = "none",
 ) -> WindowSpec:
-    """Return the window as asked for, and by default of ``default_length`` and moved on by a quarter of it.
+    """Return the window as asked for, and by default of ``default_length``, moved on by ``default_hop``.
 
     Args:
         rate_hz: Sample rate, or None.
@@ -103,7 +113,7 @@ def choose_window(
     """
     length = length or default_length(rate_hz)
     try:
-        return WindowSpec(length, hop or max(length // 4, 1), padding)
+        return WindowSpec(length, hop or default_hop(length, rate_hz), padding)
     except ValueError as error:
         raise DataError(f"{error}; choose a smaller --hop") from error
 

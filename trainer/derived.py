@@ -22,7 +22,7 @@ from trainer.crossfit import false_alarms, out_of_fold
 from trainer.datasets import Source, check_sources
 from trainer.errors import DataError
 from trainer.evaluation import FalseAlarms
-from trainer.fit import Target
+from trainer.fit import OnProgress, Target
 from trainer.folds import fold_windows
 from trainer.parts import refit_parts
 from trainer.quiet import diverted_output
@@ -83,7 +83,11 @@ def move_lines(
 
 
 def recalibrate(
-    bundle: Bundle, sources: Sequence[Source], target: Target, signer: Signer | None
+    bundle: Bundle,
+    sources: Sequence[Source],
+    target: Target,
+    signer: Signer | None,
+    on_progress: OnProgress = lambda doing, share: None,
 ) -> DerivedReport:
     """Write a bundle that takes other recordings as healthy: a new mounting, or another machine of the kind.
 
@@ -95,6 +99,7 @@ def recalibrate(
         sources: Recordings of the healthy machine.
         target: What to write.
         signer: Signs the bundle; None for an unsigned one.
+        on_progress: Told of the progress.
 
     Raises:
         DataError: If the recordings do not fit the bundle, are too short, or were learnt from.
@@ -117,10 +122,11 @@ def recalibrate(
         models = {name: TFLiteModel(content) for name, content in bundle.models.items()}
 
     def refitted(windows: FloatArray, left_out: int) -> tuple[tuple[AnyPart, ...], Models]:
+        on_progress("calibrating", left_out / (folded.count + 1))
         return refit_parts(manifest.parts, windows, manifest.axes, models, folded), models
 
-    parts, _ = refitted(folded.windows, -1)
     scores = out_of_fold(folded, refitted)
+    parts, _ = refitted(folded.windows, folded.count)
     calibration = calibrate_scores(parts, scores, folded.independent)
     counted = false_alarms(manifest.thresholds, calibration.scores, folded.independent)
     changed = replace(

@@ -34,8 +34,8 @@ BoolArray = npt.NDArray[np.bool_]
 OnLoss = Callable[[float, float], None]
 """Told of the progress: the share of all training that is done, and the loss."""
 
-_TRAINING_OVERLAP = 4
-"""Training windows per hop: the network must know the machine at every phase; with fewer it learns the
+_TRAINING_OVERLAP = 16
+"""Training windows per length: the network must know the machine at every phase; with fewer it learns the
 windows by heart."""
 
 _HEADROOM = 1.25
@@ -123,6 +123,7 @@ def _train_patches(
         patches.choose_patches(_of(own, dense.windows[mask]), own.patch)
         for own, mask in zip(features, learnt, strict=True)
     ]
+    steps = settings.steps or patches.enough_steps(round(dense.independent * length))
     losses: list[float] = []
 
     def on_report(loss: float) -> None:
@@ -130,7 +131,7 @@ def _train_patches(
         on_loss(len(losses) / patches.REPORTS, loss)
 
     weights, loss = patches.train_folds(
-        chosen, features[0], settings.steps, settings.training.seed, on_report, _slot(checkpoint, 0)
+        chosen, features[0], steps, settings.training.seed, on_report, _slot(checkpoint, 0)
     )
 
     def network(index: int) -> Network:
@@ -142,7 +143,7 @@ def _train_patches(
         )
 
     parameters = sum(weight.size for weight in weights[-1])
-    record = TrainingRecord(parameters, settings.steps, settings.steps, loss, None, History(tuple(losses)))
+    record = TrainingRecord(parameters, steps, steps, loss, None, History(tuple(losses)))
     every = [network(index) for index in range(len(learnt))]
     return _sorted(every, dense.count, record)
 
@@ -186,7 +187,8 @@ def _train_each(
 
 def _dense_windows(task: Task) -> FoldedWindows:
     """Return more windows than are judged; a patch is met again with another mean taken from it."""
-    dense = replace(task.window, hop=max(task.window.hop // _TRAINING_OVERLAP, 1))
+    hop = max(min(task.window.hop, task.window.length // _TRAINING_OVERLAP), 1)
+    dense = replace(task.window, hop=hop)
     return fold_windows(task.recordings, dense, task.folded.count)
 
 

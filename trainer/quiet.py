@@ -42,6 +42,8 @@ def load_tensorflow() -> None:
     with diverted_output():
         import tensorflow
 
+        # Every network is its own graph, which it takes for a mistake.
+        tensorflow.get_logger().setLevel("ERROR")
         tensorflow.config.experimental.enable_op_determinism()
 
 

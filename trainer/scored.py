@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,10 +19,9 @@ from trainer.labels import Label, LabelArray, LabelledSource, window_labels
 ScoreArray = npt.NDArray[np.float64]
 
 _RATE_TOLERANCE = 0.05
-_PORTION = 2048  # windows between two reports of progress
 
 Judged = Callable[[int], None]
-"""Told how many windows were judged since the last call."""
+"""Told how many more windows were judged."""
 
 
 @dataclass(frozen=True)
@@ -99,43 +98,21 @@ def learnt_from(sources: Sequence[Source], manifest: Manifest) -> list[str]:
 
 
 def _scored(detector: Detector, labelled: LabelledSource, on_judged: Judged) -> ScoredRecording:
-    samples, spec = labelled.source.recording.samples, detector.manifest.window
-    starts, verdicts = [np.empty(0, np.int64)], []
-    for portion in _portions(_segments(labelled), spec):
-        try:
-            with np.errstate(over="ignore"):  # too large to add up: the detector refuses the sum
-                found, judged = judge_recording(detector, samples, portion)
-        except WindowError as error:
-            raise DataError(f"{labelled.source.name}: {error}") from error
-        starts.append(found)
-        verdicts.extend(judged)
-        on_judged(len(judged))
-    together = np.concatenate(starts)
+    samples, length = labelled.source.recording.samples, detector.manifest.window.length
+    try:
+        with np.errstate(over="ignore"):  # too large to add up: the detector refuses the sum
+            starts, verdicts = judge_recording(detector, samples, _segments(labelled), on_judged)
+    except WindowError as error:
+        raise DataError(f"{labelled.source.name}: {error}") from error
     return ScoredRecording(
         labelled.source,
         labelled.rows,
-        together,
+        starts,
         np.array([verdict.score for verdict in verdicts], np.float64),
-        window_labels(labelled.rows, together, spec.length),
+        window_labels(labelled.rows, starts, length),
         tuple(verdict.part for verdict in verdicts),
     )
 
 
 def _segments(labelled: LabelledSource) -> list[tuple[int, int]]:
     return [(segment.start, segment.end) for segment in labelled.source.recording.segments]
-
-
-def _portions(segments: Iterable[tuple[int, int]], spec: WindowSpec) -> Iterator[list[tuple[int, int]]]:
-    """Yield stretches that hold the same windows as the segments, about ``_PORTION`` windows at a time."""
-    portion: list[tuple[int, int]] = []
-    count = 0
-    for start, end in segments:
-        for first in range(start, end - spec.length + 1, _PORTION * spec.hop):
-            last = min(end, first + (_PORTION - 1) * spec.hop + spec.length)
-            portion.append((first, last))
-            count += (last - first - spec.length) // spec.hop + 1
-            if count >= _PORTION:
-                yield portion
-                portion, count = [], 0
-    if portion:
-        yield portion

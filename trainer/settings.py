@@ -38,7 +38,7 @@ class FitSettings:
     window_length: int | None = None
     """Samples per window; None for the nearest power of two to 0.64 s, and 20 of process values."""
     hop: int | None = None
-    """Samples between windows; None for a quarter of the length."""
+    """Samples between windows; None for ``trainer.datasets.default_hop``, and 5 of process values."""
     features: FeatureKind = "raw"
     metric: Metric = "mae"
     """How a reconstruction is scored: by its mean absolute or mean squared error, or by the Mahalanobis
@@ -59,8 +59,8 @@ class FitSettings:
     """``zeros``: the first windows of a stretch are padded with zeros on the left."""
     folds: int = FOLDS
     """Contiguous blocks of each recording; windows of one are judged by what the others taught."""
-    steps: int = 8000
-    """Steps in which the default networks are trained."""
+    steps: int | None = None
+    """Steps in which the default networks are trained; None for ``trainer.models.patches.enough_steps``."""
     bands: int | None = None
     """Bands that a spectrum is summed up in; None for every bin."""
     eps: float = 1e-3

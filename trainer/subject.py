@@ -42,7 +42,10 @@ def take(sources: Sequence[Source], settings: FitSettings) -> Subject:
     axes = check_sources(sources)
     rate_hz = common_rate(sources)
     process = settings.kind == "process" if settings.kind else is_process(rate_hz)
-    length = settings.window_length or (PROCESS_LENGTH if process else None)
-    window = choose_window(rate_hz, length, settings.hop, settings.padding)
+    length, hop = settings.window_length, settings.hop
+    if process:
+        length = length or PROCESS_LENGTH
+        hop = hop or max(length // 4, 1)
+    window = choose_window(rate_hz, length, hop, settings.padding)
     folded = fold_windows([source.recording for source in sources], window, settings.folds)
     return Subject(sources, axes, rate_hz, window, folded, process)

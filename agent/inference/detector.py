@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -168,7 +168,10 @@ class Detector:
 
 
 def judge_recording(
-    detector: Detector, samples: FloatArray, segments: Iterable[tuple[int, int]]
+    detector: Detector,
+    samples: FloatArray,
+    segments: Iterable[tuple[int, int]],
+    on_judged: Callable[[int], None] = lambda count: None,
 ) -> tuple[IndexArray, list[Verdict]]:
     """Judge every window of a recording, as the gateway would.
 
@@ -176,6 +179,7 @@ def judge_recording(
         detector: The detector.
         samples: Shape (n_samples, n_axes).
         segments: Stretches without a gap as (start, end), end excluded.
+        on_judged: Told now and then how many more windows were judged.
 
     Returns:
         First sample of each window, shape (n_windows,), before its segment if it is padded; and the verdicts.
@@ -184,7 +188,6 @@ def judge_recording(
         WindowError: See ``Detector.judge``.
     """
     spec, segments = detector.manifest.window, list(segments)
-    samples = np.asfortranarray(samples)  # as ``cut`` wants it: once, not for every chunk
     starts = window_starts(segments, spec)
     begins = segment_begins(segments, starts, spec.length)
     verdicts: list[Verdict] = []
@@ -192,6 +195,7 @@ def judge_recording(
         part = slice(chunk, chunk + _CHUNK)
         windows = cut(samples, starts[part], spec.length, begins[part])
         verdicts.extend(detector.judge(windows))
+        on_judged(len(windows))
     return starts, verdicts
 
 

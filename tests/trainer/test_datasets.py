@@ -18,16 +18,29 @@ Make = Callable[..., Any]
 
 
 @pytest.mark.parametrize(
-    ("rate_hz", "length"),
-    [(50, 32), (100, 64), (200, 128), (800, 512), (3200, 512), (10, 32), (0.5, 32), (None, 64)],
+    ("rate_hz", "length", "hop"),
+    [
+        (50, 32, 4),
+        (100, 64, 8),
+        (200, 128, 16),
+        (800, 512, 64),
+        (1600, 512, 128),
+        (3200, 512, 128),
+        (10, 32, 4),
+        (0.5, 32, 4),
+        (None, 64, 16),
+    ],
 )
-def test_the_default_window_is_the_power_of_two_next_to_0_64_s(rate_hz: float | None, length: int) -> None:
+def test_the_default_window_is_the_power_of_two_next_to_0_64_s(
+    rate_hz: float | None, length: int, hop: int
+) -> None:
     window = choose_window(rate_hz)
-    assert (window.length, window.hop) == (length, length // 4)
+    assert (window.length, window.hop) == (length, hop)
 
 
 def test_a_chosen_window_is_kept() -> None:
-    assert choose_window(50.0, 25).hop == 6
+    assert choose_window(50.0, 25).hop == 3
+    assert choose_window(50.0, 4).hop == 1
     assert choose_window(50.0, 25, 25).hop == 25
 
 

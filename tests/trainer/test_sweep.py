@@ -176,7 +176,7 @@ def test_processes_share_a_search_and_one_that_is_killed_costs_its_trial_only(
             time.sleep(0.01)
 
     # Long enough to be caught in the act.
-    long = replace(job, training=TrainingSettings(epochs=300, patience=300))
+    long = replace(job, training=TrainingSettings(epochs=150, patience=150))
     thread = threading.Thread(target=kill_the_first)
     thread.start()
     search.search(long, study, storage, 4, 2, 0, lambda done: None)

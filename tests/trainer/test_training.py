@@ -9,6 +9,7 @@ import pytest
 
 from trainer.errors import TrainingError
 from trainer.models import NetworkSettings
+from trainer.models.patches import enough_steps
 from trainer.training import Trained, TrainingSettings, train
 
 
@@ -81,3 +82,10 @@ def test_without_validation_windows_the_last_fifth_chooses_the_principal_compone
     # Two axes, each a sum of a sine and a cosine: 4 of 32 directions; 32 x k + k + k x 32 + 32 parameters.
     assert (trained.parameters - 32) // 65 == 4
     assert trained.history.validation_loss == ()
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "steps"), [(500, 8_000), (16_000, 8_000), (30_000, 15_000), (10**7, 20_000)]
+)
+def test_longer_recordings_are_trained_longer(n_samples: int, steps: int) -> None:
+    assert enough_steps(n_samples) == steps

@@ -7,7 +7,7 @@ recording, it is a stretch in the order of time.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from trainer.errors import DataError
 FloatArray = npt.NDArray[np.float32]
 Array = npt.NDArray[np.float64]
 
+LORENZ_RATE_HZ = 100.0
 LORENZ_SEVERITIES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 LINEAR_AXES = ("LinAccX", "LinAccY", "LinAccZ")
 VALVE_CHANNELS = (
@@ -96,41 +97,45 @@ def ceiling_fan(folder: Path, seed: int) -> Machine:
     )
 
 
-def lorenz(folder: Path, seed: int, seconds: float = 30.0) -> Machine:
+def lorenz(folder: Path, seed: int, healthy_s: float | None = 400.0, defective_s: float = 30.0) -> Machine:
     """The Lorenz bearing model with 2 % noise, healthy to a fraction of the way to broken.
 
     Args:
-        folder: Holds the set.
+        folder: Holds the set; its trajectory is the other healthy run, and the measure of the noise.
         seed: Of the noise.
-        seconds: Length of each defective recording.
+        healthy_s: Length of the healthy run, four fifths of which teach; None for the published one of 30 s.
+        defective_s: Length of each defective run.
     """
     random = np.random.default_rng(seed)
-    files = [
-        _load(folder / "lorenz" / name, rate_hz=100.0)
+    first, second = (
+        _load(folder / "lorenz" / name, rate_hz=LORENZ_RATE_HZ)
         for name in ("healthy.csv", "healthy_phase_aligned.csv")
-    ]
-    scale = files[0].samples.std(axis=0).astype(np.float64)
+    )
+    noise = _LORENZ_NOISE * first.samples.std(axis=0).astype(np.float64)
 
-    def noisy(points: FloatArray | Array) -> FloatArray:
-        noise = _LORENZ_NOISE * scale * random.standard_normal(points.shape)
-        made: FloatArray = (points.astype(np.float64) + noise).astype(np.float32)
-        return made
-
-    first, second = (replace(file, samples=noisy(file.samples)) for file in files)
+    def noisy(name: str, points: FloatArray | Array) -> Recording:
+        samples = points.astype(np.float64) + noise * random.standard_normal(points.shape)
+        return _made(name, samples, first.columns, LORENZ_RATE_HZ)
 
     def defect(severity: float) -> Recording:
         points = lorenz_points(
-            round(100.0 * seconds),
+            round(LORENZ_RATE_HZ * defective_s),
             a=10 + 20 * severity,
             b=28 + 100 * severity,
             c=8 / 3 + 20 / 3 * severity,
         )
-        return _made(f"severity {severity}", noisy(points), ("x", "y", "z"), 100.0)
+        return noisy(f"severity {severity}", points)
 
+    if healthy_s is None:
+        run, other = noisy("healthy", first.samples), noisy("other run", second.samples)
+    else:  # begins as the second file does
+        points = lorenz_points(round(LORENZ_RATE_HZ * healthy_s))
+        run, other = noisy("healthy", points), noisy("other run", first.samples)
+    learnt_s = 0.8 * len(run.samples) / LORENZ_RATE_HZ
     return Machine(
-        "Lorenz bearing model, 2 % noise",
-        (_part(first, 0, 0.8),),
-        {"same run": (_part(first, 0.8, 1),), "other run": (second,)},
+        f"Lorenz bearing model, 2 % noise, {learnt_s:.0f} s learnt",
+        (_part(run, 0, 0.8),),
+        {"same run": (_part(run, 0.8, 1),), "other run": (other,)},
         {f"severity {severity:.0%}": (defect(severity),) for severity in LORENZ_SEVERITIES},
     )
 
@@ -165,37 +170,58 @@ def cwru(folder: Path, seed: int, noise_g: float = 0.004, unit_rms: bool = False
 
 
 @dataclass(frozen=True)
+class Labelled:
+    """A recording with the stretches of its rows, as (first row, end), that something is known about."""
+
+    recording: Recording
+    defects: tuple[tuple[int, int], ...] = ()
+    ignored: tuple[tuple[int, int], ...] = ()
+    """Of which nobody can say whether they are healthy."""
+
+    @property
+    def anomalous(self) -> npt.NDArray[np.bool_]:
+        """Of each row, shape (n_samples,)."""
+        return self._marked(self.defects)
+
+    @property
+    def counted(self) -> npt.NDArray[np.bool_]:
+        """Rows that are not to be ignored, shape (n_samples,)."""
+        return ~self._marked(self.ignored)
+
+    def _marked(self, stretches: Iterable[tuple[int, int]]) -> npt.NDArray[np.bool_]:
+        marked = np.zeros(len(self.recording.samples), bool)
+        for begin, end in stretches:
+            marked[begin:end] = True
+        return marked
+
+
+@dataclass(frozen=True)
 class LabelledArm:
-    """The robot arm, row by row."""
+    """The robot arm, with what is known of its rows."""
 
     healthy: Recording
-    held_out: Recording
-    """Last fifth of the healthy recording."""
-    verify: Recording
-    anomalous: npt.NDArray[np.bool_]
-    """Of the rows of ``verify``."""
-    counted: npt.NDArray[np.bool_]
-    """Rows that are not marked to be ignored."""
+    """To learn from."""
+    judged: Mapping[str, Labelled]
+    """The last fifth of the healthy recording, verify and pre-fail."""
 
 
 def labelled_robot_arm(folder: Path) -> LabelledArm:
-    """Return the robot arm's recordings with the labels of the rows.
+    """Return the robot arm's recordings with their labels.
 
     Raises:
         DataError: If the set is not there.
     """
     place = folder / "robot_arm"
-    normal, verify = (
-        _found(place / f"{stem}.csv", LINEAR_AXES)
-        for stem in ("normal_20170202_2229", "verify_20170202_2243")
-    )
-    anomalous, counted = np.zeros(len(verify.samples), bool), np.ones(len(verify.samples), bool)
-    for (begin, end), label in _labels(place / "labels.csv", verify.path.name):
-        if label == "anomaly":
-            anomalous[begin:end] = True
-        else:
-            counted[begin:end] = False
-    return LabelledArm(_part(normal, 0.0, 0.8), _part(normal, 0.8, 1.0), verify, anomalous, counted)
+    normal = _found(place / "normal_20170202_2229.csv", LINEAR_AXES)
+    judged = {"last fifth of normal": Labelled(_part(normal, 0.8, 1.0))}
+    for name, stem in (("verify", "verify_20170202_2243"), ("pre-fail", "pre-fail_20170202_2234")):
+        recording = _found(place / f"{stem}.csv", LINEAR_AXES)
+        labels = _labels(place / "labels.csv", recording.path.name)
+        defects, ignored = (
+            tuple(stretch for stretch, label in labels if label == kind) for kind in ("anomaly", "ignore")
+        )
+        judged[name] = Labelled(recording, defects, ignored)
+    return LabelledArm(_part(normal, 0.0, 0.8), judged)
 
 
 def valve_files(folder: Path) -> list[tuple[Recording, npt.NDArray[np.bool_]]]:
@@ -227,6 +253,7 @@ MACHINES: Mapping[str, Callable[[Path, int], Machine]] = {
     "robot": robot_arm,
     "fan": ceiling_fan,
     "lorenz": lorenz,
+    "lorenz-24s": lambda folder, seed: lorenz(folder, seed, healthy_s=None),
     "cwru": cwru,
     "cwru-50mg": lambda folder, seed: cwru(folder, seed, noise_g=0.05),
     "cwru-unit": lambda folder, seed: cwru(folder, seed, unit_rms=True),

@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from agent.alarm import AlarmPolicy
 from agent.inference.detector import Detector, judge_recording, open_detector
 from agent.inference.scoring import Level
 from firmware_bridge.recording import Recording, Segment
+from trainer.benchmark.events import EventFigures, count_events, observe
 from trainer.benchmark.recordings import labelled_robot_arm, valve_files
 from trainer.datasets import simulated_source
 from trainer.fit import OnProgress, Target, fit
@@ -100,8 +102,12 @@ def flagged_rows(detector: Detector, recording: Recording, level: Level) -> Bool
     return flagged
 
 
-def robot_arm_rows(folder: Path, settings: FitSettings, on_progress: OnProgress) -> list[RowFigures]:
-    """Return the figures of the rows of verify, and of the last fifth of normal, at both levels.
+def robot_arm(
+    folder: Path, settings: FitSettings, on_progress: OnProgress
+) -> tuple[list[RowFigures], list[EventFigures]]:
+    """Return the figures of the arm's rows, at both levels, and of its alerts.
+
+    Pre-fail is judged by its alerts only: all that is said of its rows is where it surely is defective.
 
     Args:
         folder: Holds the sets.
@@ -113,16 +119,23 @@ def robot_arm_rows(folder: Path, settings: FitSettings, on_progress: OnProgress)
     """
     arm = labelled_robot_arm(folder)
     detector = _learnt(arm.healthy, settings, on_progress)
-    found = []
-    for level in _LEVELS:
-        flagged = flagged_rows(detector, arm.verify, level)[arm.counted]
-        held_out = flagged_rows(detector, arm.held_out, level)
-        found.append(count("robot arm, verify", level, flagged, arm.anomalous[arm.counted]))
-        found.append(count("robot arm, last fifth of normal", level, held_out, np.zeros_like(held_out)))
-    return found
+    rows = [
+        count(f"robot arm, {name}", level, flagged[one.counted], one.anomalous[one.counted])
+        for level in _LEVELS
+        for name, one in arm.judged.items()
+        for flagged in [flagged_rows(detector, one.recording, level)]
+        if name != "pre-fail"
+    ]
+    alerts = [
+        count_events(
+            f"robot arm, {name}", observe(detector, one.recording, AlarmPolicy()), one.defects, one.ignored
+        )
+        for name, one in arm.judged.items()
+    ]
+    return rows, alerts
 
 
-def valve_rows(folder: Path, settings: FitSettings, on_progress: OnProgress) -> list[RowFigures]:
+def valves(folder: Path, settings: FitSettings, on_progress: OnProgress) -> list[RowFigures]:
     """Return the figures over all files of the valve, a detector for each, at both levels.
 
     Args:

@@ -14,7 +14,7 @@ from trainer.models import ARCHITECTURES
 from trainer.settings import PATCHES, FitSettings
 from trainer.training import TrainingSettings
 
-MACHINES = ("robot", "fan", "lorenz", "cwru", "cwru-50mg", "cwru-unit")
+MACHINES = ("robot", "fan", "lorenz", "lorenz-24s", "cwru", "cwru-50mg", "cwru-unit")
 ROWS = ("robot-rows", "valve-rows")
 """As in ``trainer.benchmark.recordings``, which loads SciPy."""
 
@@ -85,10 +85,15 @@ def benchmark(
 
 
 def _tell_rows(name: str, folder: Path, seed: int, as_json: bool) -> None:
-    from trainer.benchmark import rows
+    from trainer.benchmark import events, rows
 
     settings = FitSettings(training=TrainingSettings(seed=seed), may_leave_quantization=True)
     with progress_bar() as on_progress:
-        find = rows.robot_arm_rows if name == "robot-rows" else rows.valve_rows
-        figures = find(folder, settings, on_progress)
-    click.echo("\n".join(json.dumps(asdict(one)) for one in figures) if as_json else rows.told(figures))
+        if name == "robot-rows":
+            counted, alerts = rows.robot_arm(folder, settings, on_progress)
+        else:
+            counted, alerts = rows.valves(folder, settings, on_progress), []
+    if as_json:
+        click.echo("\n".join(json.dumps(one) for one in [*map(asdict, counted), *map(asdict, alerts)]))
+    else:
+        click.echo("\n".join(told for told in (rows.told(counted), events.told(alerts)) if told))

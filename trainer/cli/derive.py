@@ -16,6 +16,7 @@ from trainer.cli.data_options import (
     columns_option,
     data_files,
     data_options,
+    judged,
     opened,
     warn_of_learnt,
 )
@@ -28,6 +29,7 @@ from trainer.cli.options import (
     target_of,
     version_option,
 )
+from trainer.cli.progress import progress_bar
 from trainer.errors import MethodError
 
 if TYPE_CHECKING:
@@ -78,7 +80,6 @@ def threshold(
     """
     from trainer.derived import move_lines
     from trainer.labels import Label
-    from trainer.scored import score
     from trainer.thresholds import Method
 
     methods = {level: given for level, given in (("warning", method), ("alarm", alarm)) if given}
@@ -92,7 +93,7 @@ def threshold(
     detector, source, target, signer = _prepared(bundle, out, name, version, key_file)
     loaded = chosen.load(source.manifest.axes, Label.NORMAL)
     warn_of_learnt(loaded, source.manifest)
-    scored = score(detector, loaded) if loaded else []
+    scored = judged(detector, loaded) if loaded else []
     _tell(move_lines(source, scored, methods, target, signer), as_json)
 
 
@@ -129,7 +130,9 @@ def calibrate(
     _, source, target, signer = _prepared(bundle, out, name, version, key_file)
     chosen = DataChoice(data, (), (), None, (), columns, rate_hz)
     sources = [labelled.source for labelled in chosen.load(source.manifest.axes, Label.NORMAL)]
-    _tell(recalibrate(source, sources, target, signer), as_json)
+    with progress_bar() as on_progress:
+        report = recalibrate(source, sources, target, signer, on_progress)
+    _tell(report, as_json)
 
 
 def _prepared(

@@ -90,7 +90,11 @@ seed_option = click.option(
     help="What was recorded; process values, such as flow or temperature, need no network.  "
     f"[default: process below {PROCESS_BELOW_HZ:g} Hz, if no --arch is given]",
 )
-@click.option("--hop", type=click.IntRange(1, 65536), help="Samples between windows.  [default: window / 4]")
+@click.option(
+    "--hop",
+    type=click.IntRange(1, 65536),
+    help="Samples between windows.  [default: window / 4, window / 8 where that is more than 0.08 s]",
+)
 @click.option(
     "--padding",
     type=click.Choice(["none", "zeros"]),

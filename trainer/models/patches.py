@@ -27,6 +27,7 @@ LEARNING_RATE = 0.003
 WARM_UP_STEPS = 50
 REPORTS = 100
 """How often the progress is told."""
+MIN_STEPS = 8_000
 MAX_PATCHES = 20_000
 PATCH_STEP = 2
 _PATCH = 32
@@ -63,6 +64,14 @@ def choose_patches(features: FloatArray, patch: int) -> FloatArray:
     chosen = np.unique(np.linspace(0, total - 1, min(total, MAX_PATCHES)).astype(int))
     patches = view[chosen // per_window, chosen % per_window]
     return np.ascontiguousarray(patches.transpose(0, 2, 1)).reshape(len(chosen), patch * n_axes)
+
+
+def enough_steps(n_samples: int) -> int:
+    """Return in how many steps each patch of a recording is drawn about ``BATCH`` times.
+
+    Short recordings get ``MIN_STEPS``; more would only teach them by heart.
+    """
+    return min(max(n_samples // PATCH_STEP, MIN_STEPS), MAX_PATCHES)
 
 
 def train_folds(
