@@ -20,8 +20,8 @@ from trainer.recordings import load_recording
 FloatArray = npt.NDArray[np.float32]
 
 _RATE_TOLERANCE = 0.05
-_LONGEST_HOP_S = 0.08
 _WINDOW_S = 0.64
+_HOP_S = 0.04
 _UNKNOWN_RATE_LENGTH = 64
 _CHUNK_ROWS = 1_000_000
 _REPEATED_SHARE = 0.01
@@ -86,12 +86,12 @@ def default_length(rate_hz: float | None) -> int:
 
 
 def default_hop(length: int, rate_hz: float | None) -> int:
-    """Return the samples between windows: a quarter of one, or an eighth where that is more than 0.08 s.
+    """Return the samples between windows: 0.04 s, but a quarter of a window at most and a sixteenth at least.
 
     An alarm takes two of three windows, and so up to three hops.
     """
-    quarter = max(length // 4, 1)
-    return quarter if rate_hz is None or quarter <= _LONGEST_HOP_S * rate_hz else max(length // 8, 1)
+    longest, shortest = max(length // 4, 1), max(length // 16, 1)
+    return longest if rate_hz is None else min(max(round(_HOP_S * rate_hz), shortest), longest)
 
 
 def choose_window(

@@ -3,10 +3,10 @@
 # crashes of the runtime happen on ARM only. Usage: check.sh FOLDER; needs root for mmdebstrap, and qemu-user-static.
 set -euo pipefail
 repo=$(cd "$(dirname "$0")/../.." && pwd)
-work=$1
+mkdir -p "$1/bundles"
+work=$(cd "$1" && pwd)
 bin=$repo/.venv/bin
 mirror=$(sed -n 's/^URIs: *//p' /etc/apt/sources.list.d/debian.sources | head -1)
-mkdir -p "$work/bundles"
 
 # A tree of Debian's Python for the architecture, without running any of its scripts. PyPI has no numpy for armv7l.
 tree() {
@@ -54,8 +54,10 @@ for view in window time feature; do
 done
 
 judge() {
+    local libraries=$work/$1/usr/lib/$3
     PYTHONHOME="$work/$1/usr" PYTHONPATH="$repo:$work/$1-packages:$work/$1/usr/lib/python3/dist-packages" \
-        "$2" -E "LD_LIBRARY_PATH=/usr/lib/$3/blas:/usr/lib/$3/lapack" -L "$work/$1" "$work/$1/usr/bin/python3.11" -B "$repo/tests/arm/judge.py" "$work"/bundles/*.judder
+        "$2" -E "LD_LIBRARY_PATH=$libraries/blas:$libraries/lapack" -L "$work/$1" \
+        "$work/$1/usr/bin/python3.11" -B "$repo/tests/arm/judge.py" "$work"/bundles/*.judder
 }
 judge arm64 qemu-aarch64-static aarch64-linux-gnu
 judge armhf qemu-arm-static arm-linux-gnueabihf

@@ -20,14 +20,14 @@ Make = Callable[..., Any]
 @pytest.mark.parametrize(
     ("rate_hz", "length", "hop"),
     [
-        (50, 32, 4),
-        (100, 64, 8),
-        (200, 128, 16),
-        (800, 512, 64),
-        (1600, 512, 128),
+        (50, 32, 2),
+        (100, 64, 4),
+        (200, 128, 8),
+        (800, 512, 32),
+        (1600, 512, 64),
         (3200, 512, 128),
-        (10, 32, 4),
-        (0.5, 32, 4),
+        (10, 32, 2),
+        (0.5, 32, 2),
         (None, 64, 16),
     ],
 )
@@ -39,7 +39,7 @@ def test_the_default_window_is_the_power_of_two_next_to_0_64_s(
 
 
 def test_a_chosen_window_is_kept() -> None:
-    assert choose_window(50.0, 25).hop == 3
+    assert choose_window(50.0, 25).hop == 2
     assert choose_window(50.0, 4).hop == 1
     assert choose_window(50.0, 25, 25).hop == 25
 

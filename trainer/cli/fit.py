@@ -93,7 +93,7 @@ seed_option = click.option(
 @click.option(
     "--hop",
     type=click.IntRange(1, 65536),
-    help="Samples between windows.  [default: window / 4, window / 8 where that is more than 0.08 s]",
+    help="Samples between windows.  [default: 0.04 s, but window / 16 to window / 4]",
 )
 @click.option(
     "--padding",
