@@ -127,9 +127,9 @@ class BandColumns:
 
 
 @cache
-def _band_starts(n_bins: int, count: int) -> npt.NDArray[np.int64]:
+def _band_starts(n_bins: int, count: int) -> npt.NDArray[np.intp]:
     """Return the first bin of each band."""
-    return np.linspace(0, n_bins, count + 1).round().astype(np.int64)[:-1]
+    return np.linspace(0, n_bins, count + 1).round().astype(np.intp)[:-1]
 
 
 Columns = TimeColumns | BandColumns | ValueColumns | VariationColumns

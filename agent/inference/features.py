@@ -158,7 +158,7 @@ class SpectrumFeatures:
         """Return what the network's output is compared with: the features."""
         return features
 
-    def edges(self, length: int) -> npt.NDArray[np.int64]:
+    def edges(self, length: int) -> npt.NDArray[np.intp]:
         """Return the first bin of each row, and the end of the last, shape (n_rows + 1,)."""
         return band_edges(length // 2 + 1, len(self.mean))
 
@@ -258,9 +258,9 @@ def banded(amplitude: FloatArray, count: int) -> FloatArray:
     return np.sqrt(bands, out=bands)
 
 
-def band_edges(n_bins: int, count: int) -> npt.NDArray[np.int64]:
+def band_edges(n_bins: int, count: int) -> npt.NDArray[np.intp]:
     """Return the first bin of each of ``count`` bands of equal width, and the end of the last."""
-    return np.linspace(0, n_bins, min(count, n_bins) + 1).astype(np.int64)
+    return np.linspace(0, n_bins, min(count, n_bins) + 1).astype(np.intp)
 
 
 def row_by_row(values: FloatArray) -> FloatArray:
