@@ -21,6 +21,7 @@ from firmware_bridge.signals.source import (
     SignalArray,
     TimeArray,
     Vector,
+    random_streams,
     require_not_negative,
 )
 
@@ -70,7 +71,7 @@ class Drivetrain:
         require_not_negative(seed=seed)
         for level in noise_m_s2:
             require_not_negative(noise_m_s2=level)
-        rotor, bearings, next_door, self._random = np.random.default_rng(seed).spawn(4)
+        rotor, bearings, next_door, self._random = random_streams(seed, 4)
         shaft = shaft or Shaft()
         causes = [cause for cause in (unbalance, misalignment, looseness, gear) if cause is not None]
         self._groups = [(tuple(line for cause in causes for line in cause.lines(shaft, rotor)), shaft)]

@@ -8,7 +8,7 @@ import numpy as np
 
 from firmware_bridge.faults import Fault, FaultKind, FaultPlan
 from firmware_bridge.signals.impulses import Ringing, Train
-from firmware_bridge.signals.source import SignalArray, SignalSource, TimeArray
+from firmware_bridge.signals.source import SignalArray, SignalSource, TimeArray, random_streams
 
 # Beyond every full scale there is.
 _RAIL_G = 1000.0
@@ -34,7 +34,7 @@ class FaultySignal:
     def __init__(self, signal: SignalSource, plan: FaultPlan) -> None:
         """Wrap what the chip would feel without the faults."""
         self._signal = signal
-        randoms = np.random.default_rng(plan.seed).spawn(len(plan.plan))
+        randoms = random_streams(plan.seed, len(plan.plan))
         self._effects: list[_Effect] = []
         for fault, random in zip(plan.plan, randoms, strict=True):
             if fault.kind is FaultKind.FROZEN_AXIS:

@@ -14,6 +14,7 @@ from firmware_bridge.signals.source import (
     SignalArray,
     TimeArray,
     Vector,
+    random_streams,
     require_not_negative,
     require_positive,
 )
@@ -74,7 +75,7 @@ class RotatingMachine:
         require_not_negative(load_variation=load_variation, seed=seed)
         for level in noise_g:
             require_not_negative(noise_g=level)
-        phases, slips, noise = np.random.default_rng(seed).spawn(3)
+        phases, slips, noise = random_streams(seed, 3)
         self._shaft = _ShaftHarmonics(shaft_hz, np.array(harmonics_g).reshape(-1, 3), load_variation, phases)
         self._ringing = Ringing(resonance_hz, damping)
         self._growth = Growth(severity_g, fault_at_s, growth_s)

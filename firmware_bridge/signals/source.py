@@ -33,6 +33,11 @@ class SignalSource(Protocol):
         ...
 
 
+def random_streams(seed: int, count: int) -> list[np.random.Generator]:
+    """Return independent streams of random numbers, as ``Generator.spawn`` does, which Debian 12 lacks."""
+    return [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(count)]
+
+
 def require_positive(**values: float) -> None:
     """Check that every value is a finite number above zero.
 
