@@ -39,8 +39,10 @@ class Bench:
         self.clock = SimulatedClock()
         self.events: list[AlertEvent] = []
         self.disk_full = False
+        self.fed = 0
         self.random = np.random.default_rng(0)
-        self.reader = WindowReader(self.ring, detector.manifest.window, (0, 1, 2))
+        self.window = detector.manifest.window
+        self.reader = WindowReader(self.ring, self.window, (0, 1, 2))
         self.monitor = Monitor(
             "press",
             self.reader,
@@ -62,17 +64,18 @@ class Bench:
 
     def feed(self, rms_g: float, windows: int = 4) -> None:
         """Append noise of an RMS and wait until it is judged."""
-        before = self.monitor.status()
         noise = self.random.standard_normal((64 * windows, 3)).astype(np.float32)
         noise *= rms_g / np.sqrt(np.mean(noise**2, axis=0))
         self.clock.advance(len(noise) / RATE_HZ)
         self.ring.append(SampleBlock(noise, self.clock.monotonic_ns(), RATE_HZ, lost=0))
-        self.until(
-            lambda: (
-                self.monitor.status().windows_scored + self.monitor.status().windows_bad
-                >= before.windows_scored + before.windows_bad + windows
-            )
-        )
+        self.fed += len(noise)
+        complete = (self.fed - self.window.length) // self.window.hop + 1
+        self.until(lambda: self.over >= complete)
+
+    @property
+    def over(self) -> int:
+        status = self.monitor.status()
+        return status.windows_scored + status.windows_bad + status.windows_skipped_late
 
     def until(self, condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + 20.0
