@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Fit a bundle of every architecture, and score its golden windows with the wheels of ARM under emulation: some
-# crashes of the runtime happen on ARM only. Usage: check.sh FOLDER; needs root for mmdebstrap, and qemu-user-static.
+# crashes of the runtime happen on ARM only. Then record a simulated sensor there and replay it: 32 bits, and the
+# oldest numpy that judder takes, have surprises of their own. Usage: check.sh FOLDER; needs root for mmdebstrap, and qemu-user-static.
 set -euo pipefail
 repo=$(cd "$(dirname "$0")/../.." && pwd)
 mkdir -p "$1/bundles"
@@ -25,6 +26,12 @@ wheels() {
     "$bin/python" -m pip download --quiet --no-deps --only-binary=:all: --python-version 311 "${platforms[@]}" \
         --dest "$work/$architecture-wheels" 'tflite-runtime==2.14.*'
     "$bin/python" -m zipfile -e "$work/$architecture-wheels"/*.whl "$work/$architecture-packages"
+}
+
+# What the gateway needs besides is Python and nothing else.
+plain() {
+    [ -d "$work/plain" ] || "$bin/python" -m pip install --quiet --no-deps --no-compile --target "$work/plain" \
+        $(sed -n -E 's/^(click|paho-mqtt|smbus2)==([^ ]+).*/\1==\2/p' "$repo/requirements/gateway.lock")
 }
 
 fit() {
@@ -53,11 +60,23 @@ for view in window time feature; do
     fit "pca-$view" --arch pca --view "$view" --components 2
 done
 
-judge() {
-    local libraries=$work/$1/usr/lib/$3
-    PYTHONHOME="$work/$1/usr" PYTHONPATH="$repo:$work/$1-packages:$work/$1/usr/lib/python3/dist-packages" \
-        "$2" -E "LD_LIBRARY_PATH=$libraries/blas:$libraries/lapack" -L "$work/$1" \
-        "$work/$1/usr/bin/python3.11" -B "$repo/tests/arm/judge.py" "$work"/bundles/*.judder
+# python ARCHITECTURE EMULATOR TRIPLET ARGUMENT...
+python() {
+    local root=$work/$1 emulator=$2 libraries=$work/$1/usr/lib/$3
+    shift 3
+    PYTHONHOME="$root/usr" PYTHONPATH="$repo:$root-packages:$root/usr/lib/python3/dist-packages:$work/plain" \
+        "$emulator" -E "LD_LIBRARY_PATH=$libraries/blas:$libraries/lapack" -L "$root" \
+        "$root/usr/bin/python3.11" -B "$@"
 }
+
+judge() {
+    local command='from agent.cli.main import main; main()' recording=$work/$1.wav
+    python "$@" "$repo/tests/arm/judge.py" "$work"/bundles/*.judder
+    rm -f "$recording"
+    python "$@" -c "$command" record --bus sim:press --chip lsm6dso --signal rotor --rate 208 --seconds 5 \
+        --out "$recording"
+    python "$@" -c "$command" replay "$recording" --model "$work/bundles/patches-1.judder"
+}
+plain
 judge arm64 qemu-aarch64-static aarch64-linux-gnu
 judge armhf qemu-arm-static arm-linux-gnueabihf
