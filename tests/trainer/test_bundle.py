@@ -125,8 +125,8 @@ def test_the_provenance_names_data_settings_and_what_was_measured(
     assert provenance["data"][0]["sha256"] == hashlib.sha256(recording_file.read_bytes()).hexdigest()
     assert provenance["data"][0]["samples"] == 4000
     assert provenance["settings"]["network"]["units"] == [8]
-    # Three blocks of 1,333 or 1,334 samples with windows of 32, hop 8: 163 each.
-    assert provenance["windows"] == {"total": 489, "folds": 3, "independent": 122}
+    # Three blocks of 1,333 or 1,334 samples with windows of 32, hop 4: 326 each.
+    assert provenance["windows"] == {"total": 978, "folds": 3, "independent": 122}
     assert provenance["training"]["epochs"] <= 6
     assert provenance["fidelity"]["correlation"] >= 0.9
     assert [counted["level"] for counted in provenance["false_alarms"]] == ["warning", "alarm"]

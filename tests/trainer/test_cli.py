@@ -38,14 +38,14 @@ def test_the_summary_says_what_was_learnt_and_what_comes_next(fitted: Any) -> No
     lines = dict(line.split(maxsplit=1) for line in fitted.output.splitlines())
     assert lines["data"] == "healthy.npz: 4000 samples"
     assert lines["input"] == "x, y, 100 Hz"
-    assert lines["windows"] == "32 samples, hop 8: 489 in 3 folds, each judged by what the others taught"
+    assert lines["windows"] == "32 samples, hop 4: 978 in 3 folds, each judged by what the others taught"
     assert lines["features"].startswith("raw, mean removed, divided by RMS: x 0.07")
     # 64 inputs: 64 x 8 + 8 and 8 x 64 + 64
     assert lines["network"].startswith("dense 8 relu, 1096 parameters, ")
     assert lines["int8"].startswith("scores correlate with float32 by ")
     assert lines["warning"] == "score 2.58 (rate:0.005)"
     assert lines["alarm"] == "score 3.09 (rate:0.001)"
-    assert "of 489 windows at alarm or above; 95 % upper limit of the rate" in lines["out"]
+    assert "of 978 windows at alarm or above; 95 % upper limit of the rate" in lines["out"]
     assert lines["parts"] == "level 0.01, time 0.01, spectrum 0.39, reconstruction 0.59"
     assert lines["bundle"].endswith(f"kB, signed by {fitted.public_key}")
     assert lines["next"] == f"judder replay RECORDING --model {fitted.path}"
@@ -71,7 +71,7 @@ def test_the_same_seed_gives_the_same_bytes_in_another_process(
     assert result.stderr == ""
     report = json.loads(result.stdout)
     assert (report["name"], report["version"], report["bytes"]) == ("pump", "2", again.stat().st_size)
-    assert report["provenance"]["windows"]["total"] == 489
+    assert report["provenance"]["windows"]["total"] == 978
     assert "parts" not in report
 
 

@@ -74,7 +74,7 @@ def test_a_singular_covariance_is_refused(
     judder_train: Run, recording_file: Path, tiny: tuple[str, ...], tmp_path: Path
 ) -> None:
     # A window's mean is removed, so the sum of 256 errors of a poor network has no variance to speak of.
-    options = ("--metric", "mahalanobis-axis", "--eps", "0", "--window", "256")
+    options = ("--metric", "mahalanobis-axis", "--eps", "0", "--window", "256", "--hop", "64")
     out = tmp_path / "pump-1.judder"
     result = judder_train("fit", recording_file, "--out", out, *tiny, *options)
     assert result.exit_code == 1
