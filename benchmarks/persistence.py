@@ -86,7 +86,8 @@ def fitted(healthy: Sequence[Recording]) -> Detector:
     sources = [simulated_source(str(recording.path), recording) for recording in healthy]
     with tempfile.TemporaryDirectory() as folder:
         target = Target(Path(folder) / "case-1.judder", "case", "1")
-        fit(sources, FitSettings(), target, None, lambda doing, share: None)
+        settings = FitSettings(may_leave_quantization=True)
+        fit(sources, settings, target, None, lambda doing, share: None)
         return open_detector(target.path)[0]
 
 

@@ -36,7 +36,7 @@ from trainer.error_covariance import fit_error_distance
 from trainer.errors import ChoiceError
 from trainer.evaluation import Fidelity
 from trainer.export import check_folder, export
-from trainer.models import check_network
+from trainer.models import check_network, with_layers
 from trainer.modes import ModeFigures, choose_mode, compare_modes
 from trainer.networks import Networks, Task, train_networks
 from trainer.parts import fit_parts, weight
@@ -155,7 +155,7 @@ def fit(
         if export_to is not None:
             raise ChoiceError("slow process values are watched without a network, so there is none to export")
         return bundle_up(subject, None, settings, target, signer)
-    settings, choices = decided(subject, settings, on_progress)
+    settings, choices = decided(subject, laid_out(subject, settings), on_progress)
     networks = learn(subject, settings, on_progress, checkpoint)
     settings, graphs = converted(subject, networks, settings, on_progress)
     report = bundle_up(subject, graphs, settings, target, signer, choices)
@@ -164,6 +164,13 @@ def fit(
     final = networks.final
     name = f"{target.name}-{target.version}"
     return replace(report, exported=tuple(export(final.build(), name, final.representatives, export_to)))
+
+
+def laid_out(subject: Subject, settings: FitSettings) -> FitSettings:
+    """Return the settings with the network's layers, if none were asked for."""
+    if settings.network.architecture == PATCHES:
+        return settings
+    return replace(settings, network=with_layers(settings.network, _shape(subject, settings)))
 
 
 def decided(
@@ -196,14 +203,18 @@ def learn(
         TrainingError: If a network does not learn.
     """
     if settings.network.architecture != PATCHES:
-        features = fit_features(settings.features, subject.folded.windows, subject.axes, settings.bands)
-        shape = features.shape(subject.window.length)
-        check_network(settings.network, shape, settings.features, settings.quantization)
+        check_network(settings.network, _shape(subject, settings), settings.features, settings.quantization)
     recordings = [source.recording for source in subject.sources]
     task = Task(recordings, subject.window, subject.folded, subject.axes, subject.groups)
     return train_networks(
         task, settings, lambda share, loss: on_progress(f"training, loss {loss:.3g}", share), checkpoint
     )
+
+
+def _shape(subject: Subject, settings: FitSettings) -> tuple[int, int]:
+    """Return the shape of one window's features."""
+    features = fit_features(settings.features, subject.folded.windows, subject.axes, settings.bands)
+    return features.shape(subject.window.length)
 
 
 def converted(

@@ -12,7 +12,7 @@ import pytest
 from agent.inference.detector import judge_recording, open_detector
 from agent.inference.model import TFLiteModel
 from trainer.errors import ChoiceError
-from trainer.models import ARCHITECTURES, NetworkSettings, build_model, check_network
+from trainer.models import ARCHITECTURES, NetworkSettings, build_model, check_network, with_layers
 from trainer.quantization import Quantization, convert
 from trainer.quiet import load_keras
 from trainer.training import Trained, TrainingSettings, train
@@ -107,6 +107,22 @@ def test_the_published_networks_have_their_size(
     model = build_model(network, shape)
     assert model.output_shape == (None, *shape)
     assert model.count_params() == parameters
+
+
+@pytest.mark.parametrize(
+    ("network", "shape", "units"),
+    [
+        (NetworkSettings("spectral", ()), (3001, 3), (100,)),
+        (NetworkSettings("spectral", ()), (17, 3), (12,)),  # a quarter of 51 bands
+        (NetworkSettings("spectral", ()), (2, 1), (1,)),
+        (NetworkSettings("dense", ()), (17, 3), (64, 16, 64)),
+        (NetworkSettings("spectral", (8,)), (3001, 3), (8,)),
+    ],
+)
+def test_layers_that_nobody_asked_for_fit_the_features(
+    network: NetworkSettings, shape: tuple[int, int], units: tuple[int, ...]
+) -> None:
+    assert with_layers(network, shape).units == units
 
 
 @pytest.mark.parametrize("steps", [12, 13, 15])

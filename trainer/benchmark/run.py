@@ -18,8 +18,8 @@ from trainer.benchmark.baselines import BASELINES
 from trainer.benchmark.figures import Figures, Machine, Scores, figures, two_of_three, windows_of
 from trainer.datasets import simulated_source
 from trainer.errors import ConversionError
-from trainer.fit import OnProgress, Target, bundle_up, converted, learn
-from trainer.models import ARCHITECTURES, NetworkSettings
+from trainer.fit import OnProgress, Target, bundle_up, converted, laid_out, learn
+from trainer.models import NetworkSettings
 from trainer.networks import Networks
 from trainer.settings import PATCHES, FitSettings, default_features
 from trainer.subject import Subject, take
@@ -55,7 +55,8 @@ def run(
         [simulated_source(str(recording.path), recording) for recording in machine.healthy], settings
     )
     for architecture in architectures:
-        on_figures(_judder(machine, subject, _settings(settings, architecture), on_progress))
+        chosen = laid_out(subject, _settings(settings, architecture))
+        on_figures(_judder(machine, subject, chosen, on_progress))
     learnt = windows_of(machine.healthy, subject.window)
     for name, baseline in BASELINES.items():
         score = baseline(learnt)
@@ -65,7 +66,7 @@ def run(
 
 
 def _settings(settings: FitSettings, architecture: str) -> FitSettings:
-    network = NetworkSettings(architecture, ARCHITECTURES[architecture].units)
+    network = NetworkSettings(architecture, ())
     return replace(settings, network=network, features=default_features(architecture))
 
 

@@ -53,7 +53,7 @@ class NetworkChoices:
                 raise click.UsageError(
                     f"--{option} is of --arch {', '.join(_ONLY[name])}; {architecture} takes none"
                 )
-        return NetworkSettings(architecture, **{"units": ARCHITECTURES[architecture].units, **given})
+        return NetworkSettings(architecture, **{"units": (), **given})
 
 
 NETWORK_OPTIONS = tuple(field.name for field in fields(NetworkChoices))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Literal
@@ -146,6 +146,23 @@ def load_model(path: Path) -> keras.Model:
     return keras.saving.load_model(path, compile=False, safe_mode=False)
 
 
+def with_layers(settings: NetworkSettings, shape: tuple[int, int]) -> NetworkSettings:
+    """Return the settings with the architecture's layers if none were asked for.
+
+    A spectrum's bottleneck is a quarter of its bands at most.
+
+    Args:
+        settings: What the network looks like.
+        shape: Shape of one window's features.
+    """
+    if settings.units:
+        return settings
+    units = ARCHITECTURES[settings.architecture].units
+    if settings.architecture == "spectral":
+        units = tuple(min(size, max(_widest(shape), 1)) for size in units)
+    return replace(settings, units=units)
+
+
 def check_network(
     settings: NetworkSettings, shape: tuple[int, int], features: str, quantization: str
 ) -> None:
@@ -185,8 +202,12 @@ def _layers(settings: NetworkSettings) -> int:
     return len(settings.units) * (2 if settings.architecture == "lstm-bottleneck" else 1)
 
 
+def _widest(shape: tuple[int, int]) -> int:
+    return int(_WIDEST_BOTTLENECK * shape[0] * shape[1])
+
+
 def _check_bottleneck(settings: NetworkSettings, shape: tuple[int, int]) -> None:
-    widest = int(_WIDEST_BOTTLENECK * shape[0] * shape[1])
+    widest = _widest(shape)
     if min(settings.units) > widest:
         raise ChoiceError(
             f"spectral needs a bottleneck: the smallest of --units must be {widest} or less for "
