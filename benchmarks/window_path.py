@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +21,12 @@ import agent
 from agent.alarm import Alarm, AlarmPolicy
 from agent.inference.bundle import Bundle, read_bundle
 from agent.inference.detector import Detector, judge_recording
+from agent.inference.window import WindowSpec
 from agent.ring_buffer import RingBuffer, WindowReader
 from benchmarks.bundles import RATE_HZ, default_bundle, healthy
 from benchmarks.timing import cpu_us
 from firmware_bridge.accelerometer import SampleBlock
+from trainer.datasets import default_hop
 
 BUNDLE = Path(agent.__file__).parent / "demo" / "demo-1.judder"
 
@@ -56,9 +58,10 @@ class WindowCost:
 def measure(bundle: Bundle) -> WindowCost:
     """Measure all in this process, on the same model."""
     (content,) = bundle.models.values()
-    spec = bundle.manifest.window
+    length = bundle.manifest.window.length
+    spec = WindowSpec(length, default_hop(length, RATE_HZ))  # whatever the rate it was trained at
     window = healthy(spec.length / RATE_HZ)
-    detector = Detector(bundle.manifest, bundle.models)
+    detector = Detector(replace(bundle.manifest, window=spec), bundle.models)
     return WindowCost(
         length=spec.length,
         n_axes=window.shape[1],
