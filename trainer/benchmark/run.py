@@ -17,7 +17,7 @@ from agent.inference.window import WindowSpec
 from trainer.benchmark.baselines import BASELINES
 from trainer.benchmark.figures import Figures, Machine, Scores, figures, two_of_three, windows_of
 from trainer.datasets import simulated_source
-from trainer.errors import ConversionError
+from trainer.errors import ChoiceError
 from trainer.fit import OnProgress, Target, bundle_up, converted, laid_out, learn
 from trainer.models import NetworkSettings
 from trainer.networks import Networks
@@ -74,13 +74,12 @@ def _judder(machine: Machine, subject: Subject, settings: FitSettings, on_progre
     """Train once, and judge with the network as it ships and as it was trained."""
     architecture = settings.network.architecture
     name = f"judder {architecture}" + (" (default)" if architecture == PATCHES else "")
-    networks = learn(subject, settings, on_progress)
     try:
-        detector, quantization = _detector(subject, networks, settings, on_progress)
-    except ConversionError:  # a loop cannot be made int8
-        detector, quantization = _detector(
-            subject, networks, replace(settings, quantization="float16"), on_progress
-        )
+        networks = learn(subject, settings, on_progress)
+    except ChoiceError:  # a loop cannot be made int8
+        settings = replace(settings, quantization="float16")
+        networks = learn(subject, settings, on_progress)
+    detector, quantization = _detector(subject, networks, settings, on_progress)
     exact, _ = _detector(subject, networks, replace(settings, quantization="float32"), on_progress)
     shipped = _figures(machine, f"{name}, {quantization}", detector, subject.window)
     return replace(shipped, float_roc_auc=_figures(machine, name, exact, subject.window).roc_auc)
