@@ -15,7 +15,7 @@ from agent.inference.detector import Detector, judge_recording, open_detector
 from agent.inference.scoring import Level
 from firmware_bridge.recording import Recording, Segment
 from trainer.benchmark.events import EventFigures, count_events, observe
-from trainer.benchmark.recordings import labelled_robot_arm, valve_files
+from trainer.benchmark.recordings import Labelled, labelled_robot_arm, valve_files
 from trainer.datasets import simulated_source
 from trainer.fit import OnProgress, Target, fit
 from trainer.settings import FitSettings
@@ -107,7 +107,7 @@ def robot_arm(
 ) -> tuple[list[RowFigures], list[EventFigures]]:
     """Return the figures of the arm's rows, at both levels, and of its alerts.
 
-    Pre-fail is judged by its alerts only: all that is said of its rows is where it surely is defective.
+    Pre-fail is judged by its alerts only: nobody says of its other rows that they are healthy.
 
     Args:
         folder: Holds the sets.
@@ -120,11 +120,9 @@ def robot_arm(
     arm = labelled_robot_arm(folder)
     detector = _learnt(arm.healthy, settings, on_progress)
     rows = [
-        count(f"robot arm, {name}", level, flagged[one.counted], one.anomalous[one.counted])
+        _counted(f"robot arm, {name}", detector, arm.judged[name], level)
         for level in _LEVELS
-        for name, one in arm.judged.items()
-        for flagged in [flagged_rows(detector, one.recording, level)]
-        if name != "pre-fail"
+        for name in ("last fifth of normal", "verify")
     ]
     alerts = [
         count_events(
@@ -169,6 +167,11 @@ def told(figures: Iterable[RowFigures]) -> str:
         + (f", missed {one.miss_rate:.1%}, F1 {one.f1:.3f}" if one.anomalous else "")
         for one in figures
     )
+
+
+def _counted(name: str, detector: Detector, labelled: Labelled, level: Level) -> RowFigures:
+    flagged, counted = flagged_rows(detector, labelled.recording, level), labelled.counted
+    return count(name, level, flagged[counted], labelled.anomalous[counted])
 
 
 def _learnt(recording: Recording, settings: FitSettings, on_progress: OnProgress) -> Detector:
