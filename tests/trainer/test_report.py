@@ -124,7 +124,7 @@ def test_without_labels_nothing_is_held_against_anything(judder_train: Run, fold
     page = report_of(text)
     assert not any(caption.startswith("ROC") for caption in page.captions)
     assert "Nothing is known about these recordings" in text
-    assert "not labelled (122)" in text  # windows of 256, hop 64
+    assert "not labelled (243)" in text  # windows of 256, hop 32
     assert "Cohen" not in text
 
 
