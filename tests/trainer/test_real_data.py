@@ -68,5 +68,5 @@ def test_every_window_of_the_broken_lorenz_bearing_is_an_alarm(
     detector, _ = open_detector(bundle)
     broken = load_recording(shared_data / "lorenz" / "broken.csv")
     _, verdicts = judge_recording(detector, broken.samples, [(0, len(broken.samples))])
-    assert len(verdicts) == 184
+    assert len(verdicts) == 735
     assert {verdict.level for verdict in verdicts} == {Level.ALARM}
