@@ -40,7 +40,7 @@ LORENZ_S = 120.0
 """A weak defect needs longer than half a minute."""
 MACHINES: Sequence[Callable[[], Machine]] = (
     lambda: cwru(DATA, 0, noise_g=0.05),
-    lambda: lorenz(DATA, 0, None, LORENZ_S),
+    lambda: lorenz(DATA, 0, healthy_s=None, defective_s=LORENZ_S),
     lambda: ceiling_fan(DATA, 0),
     lambda: cwru(DATA, 0),
 )

@@ -167,10 +167,18 @@ def fit(
 
 
 def laid_out(subject: Subject, settings: FitSettings) -> FitSettings:
-    """Return the settings with the network's layers, if none were asked for."""
+    """Return the settings with the network's layers, if none were asked for.
+
+    Raises:
+        ChoiceError: If the network could not be trained, converted or run.
+    """
     if settings.network.architecture == PATCHES:
         return settings
-    return replace(settings, network=with_layers(settings.network, _shape(subject, settings)))
+    features = fit_features(settings.features, subject.folded.windows, subject.axes, settings.bands)
+    shape = features.shape(subject.window.length)
+    network = with_layers(settings.network, shape)
+    check_network(network, shape, settings.features, settings.quantization)
+    return replace(settings, network=network)
 
 
 def decided(
@@ -194,27 +202,18 @@ def learn(
 
     Args:
         subject: What is learnt about.
-        settings: The choices.
+        settings: The choices, ``laid_out``.
         on_progress: Told of the progress.
         checkpoint: Keeps what is learnt on the way; None to keep nothing.
 
     Raises:
-        ChoiceError: If the settings do not go together.
         TrainingError: If a network does not learn.
     """
-    if settings.network.architecture != PATCHES:
-        check_network(settings.network, _shape(subject, settings), settings.features, settings.quantization)
     recordings = [source.recording for source in subject.sources]
     task = Task(recordings, subject.window, subject.folded, subject.axes, subject.groups)
     return train_networks(
         task, settings, lambda share, loss: on_progress(f"training, loss {loss:.3g}", share), checkpoint
     )
-
-
-def _shape(subject: Subject, settings: FitSettings) -> tuple[int, int]:
-    """Return the shape of one window's features."""
-    features = fit_features(settings.features, subject.folded.windows, subject.axes, settings.bands)
-    return features.shape(subject.window.length)
 
 
 def converted(

@@ -55,8 +55,7 @@ def run(
         [simulated_source(str(recording.path), recording) for recording in machine.healthy], settings
     )
     for architecture in architectures:
-        chosen = laid_out(subject, _settings(settings, architecture))
-        on_figures(_judder(machine, subject, chosen, on_progress))
+        on_figures(_judder(machine, subject, _settings(subject, settings, architecture), on_progress))
     learnt = windows_of(machine.healthy, subject.window)
     for name, baseline in BASELINES.items():
         score = baseline(learnt)
@@ -65,20 +64,20 @@ def run(
         on_figures(figures(machine, name, score, line, two_of_three(line), subject.window))
 
 
-def _settings(settings: FitSettings, architecture: str) -> FitSettings:
+def _settings(subject: Subject, settings: FitSettings, architecture: str) -> FitSettings:
     network = NetworkSettings(architecture, ())
-    return replace(settings, network=network, features=default_features(architecture))
+    wanted = replace(settings, network=network, features=default_features(architecture))
+    try:
+        return laid_out(subject, wanted)
+    except ChoiceError:  # a loop cannot be made int8
+        return laid_out(subject, replace(wanted, quantization="float16"))
 
 
 def _judder(machine: Machine, subject: Subject, settings: FitSettings, on_progress: OnProgress) -> Figures:
     """Train once, and judge with the network as it ships and as it was trained."""
     architecture = settings.network.architecture
     name = f"judder {architecture}" + (" (default)" if architecture == PATCHES else "")
-    try:
-        networks = learn(subject, settings, on_progress)
-    except ChoiceError:  # a loop cannot be made int8
-        settings = replace(settings, quantization="float16")
-        networks = learn(subject, settings, on_progress)
+    networks = learn(subject, settings, on_progress)
     detector, quantization = _detector(subject, networks, settings, on_progress)
     exact, _ = _detector(subject, networks, replace(settings, quantization="float32"), on_progress)
     shipped = _figures(machine, f"{name}, {quantization}", detector, subject.window)

@@ -71,7 +71,8 @@ class NetworkSettings:
     """A key of ``ARCHITECTURES``."""
     units: tuple[int, ...] = (64, 16, 64)
     """Sizes of the hidden layers: all of them for dense, spectral and lstm; of the encoder, whose mirror the
-    decoder is, for conv (filters), lstm-bottleneck and vae (the last is the latent size)."""
+    decoder is, for conv (filters), lstm-bottleneck and vae (the last is the latent size). Empty: those of
+    ``with_layers``."""
     activation: str = "relu"
     """One of ``ACTIVATIONS``; an LSTM has its own."""
     dropout: float = 0.0
