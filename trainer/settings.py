@@ -38,7 +38,7 @@ class FitSettings:
     window_length: int | None = None
     """Samples per window; None for the nearest power of two to 0.64 s, and 20 of process values."""
     hop: int | None = None
-    """Samples between windows; None for ``trainer.datasets.default_hop``, and 5 of process values."""
+    """Samples between windows; None for ``trainer.datasets.default_hop``; of process values a quarter."""
     features: FeatureKind = "raw"
     metric: Metric = "mae"
     """How a reconstruction is scored: by its mean absolute or mean squared error, or by the Mahalanobis

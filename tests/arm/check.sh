@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Fit a bundle of every architecture, and score its golden windows with the wheels of ARM under emulation: some
 # crashes of the runtime happen on ARM only. Then record a simulated sensor there and replay it: 32 bits, and the
-# oldest numpy that judder takes, have surprises of their own. Usage: check.sh FOLDER; needs root for mmdebstrap, and qemu-user-static.
+# oldest numpy that judder takes, have surprises of their own.
+# Usage: check.sh FOLDER; needs root for mmdebstrap, and qemu-user-static.
 set -euo pipefail
 repo=$(cd "$(dirname "$0")/../.." && pwd)
 mkdir -p "$1/bundles"
