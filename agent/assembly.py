@@ -6,31 +6,31 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from agent import bus_budget
-from agent.alarm import Alarm, Rule, Transition
-from agent.alert import AlertEvent, Subject
-from agent.backoff import Backoff
-from agent.bus_sampler import BusSampler
-from agent.commands import Commands
-from agent.config import Config, Regimes, Sensor
-from agent.dialect import Dialect
-from agent.ensemble import Judge, joined
+from agent.config.file import Config, Regimes, Sensor
+from agent.control.commands import Commands
 from agent.errors import ConfigError
-from agent.evidence import Evidence
-from agent.forwarder import Forwarder
 from agent.inference.detector import Detector, open_detector
-from agent.monitor import Monitor
-from agent.plain import PlainDialect
-from agent.regime import SEARCH_BINS, Band, RegimeJudge, SpeedRegime, ToldRegime
-from agent.ring_buffer import RingBuffer, WindowReader
-from agent.sampler import BACKOFF_FIRST_S, BACKOFF_LONGEST_S, Sampler
-from agent.sensor_watch import SensorWatch
-from agent.sensors import Opener, sensor_opener
+from agent.judging.alarm import Alarm, Rule, Transition
+from agent.judging.alert import AlertEvent, Subject
+from agent.judging.ensemble import Judge, joined
+from agent.judging.monitor import Monitor
+from agent.judging.regime import SEARCH_BINS, Band, RegimeJudge, SpeedRegime, ToldRegime
+from agent.judging.sensor_watch import SensorWatch
+from agent.reporting.status import version
+from agent.sensing import bus_budget
+from agent.sensing.bus_sampler import BusSampler
+from agent.sensing.opening import Opener, sensor_opener
+from agent.sensing.ring_buffer import RingBuffer, WindowReader
+from agent.sensing.sampler import BACKOFF_FIRST_S, BACKOFF_LONGEST_S, Sampler
 from agent.station import Station
-from agent.status import version
-from agent.store import AlertRecord, AlertStore
-from agent.uplink import SparkplugSettings
-from agent.watchdog import Watchdog
+from agent.storage.alerts import AlertRecord, AlertStore
+from agent.system.backoff import Backoff
+from agent.system.watchdog import Watchdog
+from agent.uplink.connection import SparkplugSettings
+from agent.uplink.dialect import Dialect
+from agent.uplink.forwarder import Forwarder
+from agent.uplink.json_dialect import PlainDialect
+from agent.waveforms.around_alert import Evidence
 from firmware_bridge.clock import Clock, SystemClock
 from firmware_bridge.errors import BridgeError
 
@@ -241,7 +241,7 @@ def forwarder(
     """
     if config.uplink is None:
         return None
-    from agent.mqtt import MqttUplink  # 5 MB that a gateway without an uplink need not carry
+    from agent.uplink.mqtt import MqttUplink  # 5 MB that a gateway without an uplink need not carry
 
     gateway = config.gateway
     client_id = config.uplink.client_id or f"judder-{gateway.site}-{gateway.name}"
@@ -271,8 +271,8 @@ def _sparkplug(
     if settings is None:
         return None
     _check_protobuf()
-    from agent.sparkplug.births import Births
-    from agent.sparkplug.dialect import SparkplugDialect
+    from agent.uplink.sparkplug_births import Births
+    from agent.uplink.sparkplug_dialect import SparkplugDialect
 
     return SparkplugDialect(
         settings.group or config.gateway.site,
@@ -292,7 +292,7 @@ def _check_protobuf() -> None:
         ConfigError: With the way to install it.
     """
     try:
-        import agent.sparkplug.payload  # noqa: F401 - only to see whether it can be imported
+        import agent.uplink.sparkplug_payload  # noqa: F401 - only to see whether it can be imported
     except ImportError as error:
         problem = f"uplink.sparkplug: {error}; install it: pip install 'judder[sparkplug]'"
         raise ConfigError(None, [problem]) from error
@@ -306,7 +306,7 @@ def _announcements(config: Config) -> dict[str, bytes]:
     assert config.uplink is not None
     if not config.uplink.home_assistant:
         return {}
-    from agent.home_assistant import discovery
+    from agent.uplink.home_assistant import discovery
 
     tell = partial(discovery, config.gateway, version=version())
     return {topic: payload for name in config.sensors for topic, payload in tell(name).items()}

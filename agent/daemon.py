@@ -8,32 +8,33 @@ from contextlib import ExitStack
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
 
-from agent import assembly, reload
-from agent import watchdog as systemd
-from agent.alarm import Change, Rule
-from agent.alert import AlertEvent
+from agent import assembly
 from agent.assembly import Surroundings
-from agent.bus_sampler import BusSampler
-from agent.commands import Commands
-from agent.config import Config
-from agent.control import ControlServer
-from agent.database import DISK_ERRORS
+from agent.config import reload
+from agent.config.file import Config
+from agent.control.commands import Commands
+from agent.control.handlers import Handlers
+from agent.control.socket import ControlServer
 from agent.errors import AgentError, ConfigError, StoreError
-from agent.evidence import Evidence
-from agent.forwarder import Forwarder
-from agent.handlers import Handlers
-from agent.journal import Entry, fields
-from agent.messages import alert_message
-from agent.metrics import AlertCounter
-from agent.status import version
-from agent.store import AlertStore
-from agent.telemetry import Telemetry
-from agent.uplink import UplinkStatus
-from agent.watchdog import Watchdog, sd_notify
+from agent.judging.alarm import Change, Rule
+from agent.judging.alert import AlertEvent
+from agent.reporting.metrics import AlertCounter
+from agent.reporting.status import version
+from agent.reporting.telemetry import Telemetry
+from agent.sensing.bus_sampler import BusSampler
+from agent.storage.alerts import AlertStore
+from agent.storage.database import DISK_ERRORS
+from agent.system import watchdog as systemd
+from agent.system.journal import Entry, fields
+from agent.system.watchdog import Watchdog, sd_notify
+from agent.uplink.connection import UplinkStatus
+from agent.uplink.forwarder import Forwarder
+from agent.uplink.messages import alert_message
+from agent.waveforms.around_alert import Evidence
 from firmware_bridge.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
-    from agent.metrics_server import MetricsServer
+    from agent.reporting.metrics_server import MetricsServer
 
 logger = logging.getLogger(__name__)
 
@@ -252,7 +253,7 @@ class Daemon:
         """Serve metrics where the configuration says, and no longer where they were."""
         server: MetricsServer | None = None
         if config.metrics is not None:
-            from agent.metrics_server import (
+            from agent.reporting.metrics_server import (
                 MetricsServer,  # HTTP costs memory that few gateways want to spend
             )
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agent.inference.scoring import Thresholds
-from agent.messages import Health
-from agent.monitor import Monitor
-from agent.regime import RegimeJudge
-from agent.ring_buffer import RingBuffer
-from agent.sampler import Sampler
+from agent.judging.monitor import Monitor
+from agent.judging.regime import RegimeJudge
+from agent.sensing.ring_buffer import RingBuffer
+from agent.sensing.sampler import Sampler
+from agent.uplink.messages import Health
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from agent.control import request
+from agent.control.socket import request
 from agent.errors import ControlError
 from agent.inference.bundle import MANIFEST, read_bundle
 from agent.inference.manifest import manifest_bytes
@@ -52,7 +52,7 @@ class DaemonCost:
     first_score_s: float
     """From the start of the process to the first score; a window's own length is in it."""
     first_delay_s: float
-    """From the first window's last sample to its score; see ``agent.monitor``."""
+    """From the first window's last sample to its score; see ``agent.judging.monitor``."""
     delay_s: float
     """The same of a later window, the worst of the sensors."""
     stop_s: float
@@ -172,7 +172,8 @@ def _resident_mb(pid: int) -> float:
 
 def _import_s() -> float:
     probe = (
-        "import time; t = time.perf_counter(); import agent.daemon, agent.mqtt, agent.inference.model as m; "
+        "import time; t = time.perf_counter(); import agent.daemon, agent.uplink.mqtt; "
+        "import agent.inference.model as m; "
         "m._runtime(); print(time.perf_counter() - t)"
     )
     runs = [subprocess.check_output([sys.executable, "-c", probe], text=True) for _ in range(3)]

@@ -14,7 +14,7 @@ IMPORTS = {
     "paho-mqtt": "paho.mqtt.client",
     "click": "click",
     "pynacl": "nacl.signing",
-    "protobuf": "agent.sparkplug.payload",
+    "protobuf": "agent.uplink.sparkplug_payload",
 }
 """Distribution to the module that judder imports."""
 

@@ -17,25 +17,25 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agent.alarm import Alarm, AlarmPolicy
-from agent.alert import AlertEvent
-from agent.backoff import Backoff
-from agent.config import TelemetryIntervals
+from agent.config.file import TelemetryIntervals
 from agent.inference.bundle import read_bundle
 from agent.inference.detector import Detector
 from agent.inference.window import WindowSpec
-from agent.messages import GatewayName, alert_message
-from agent.monitor import Monitor
-from agent.outbox import Delivery
-from agent.ring_buffer import RingBuffer, WindowReader
-from agent.sampler import Sampler, SamplerStatus, SensorState
-from agent.sensor_watch import SensorWatch
+from agent.judging.alarm import Alarm, AlarmPolicy
+from agent.judging.alert import AlertEvent
+from agent.judging.monitor import Monitor
+from agent.judging.sensor_watch import SensorWatch
+from agent.reporting.telemetry import Telemetry
+from agent.sensing.ring_buffer import RingBuffer, WindowReader
+from agent.sensing.sampler import Sampler, SamplerStatus, SensorState
 from agent.station import Station
-from agent.store import AlertStore, HistoryLimits
-from agent.telemetry import Telemetry
-from agent.watchdog import Watchdog
+from agent.storage.alerts import AlertStore, HistoryLimits
+from agent.storage.outbox import Delivery
+from agent.system.backoff import Backoff
+from agent.system.watchdog import Watchdog
+from agent.uplink.messages import GatewayName, alert_message
 from benchmarks.window_path import BUNDLE
-from firmware_bridge.accelerometer import Accelerometer, SampleBlock
+from firmware_bridge.chip.accelerometer import Accelerometer, SampleBlock
 from firmware_bridge.clock import SimulatedClock
 
 HOP = 256

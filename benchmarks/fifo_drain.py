@@ -28,8 +28,8 @@ from smbus2.smbus2 import I2cFunc, i2c_rdwr_ioctl_data, i2c_smbus_ioctl_data
 from benchmarks.timing import cpu_us
 from firmware_bridge.adxl345.driver import ADXL345
 from firmware_bridge.adxl345.registers import BYTES_PER_SAMPLE, DEVID_VALUE, Register
+from firmware_bridge.bus.smbus import SmbusBus
 from firmware_bridge.clock import SimulatedClock
-from firmware_bridge.smbus_bus import SmbusBus
 
 ADDRESS = 0x53
 RATE_HZ = 800.0

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from agent import daemon, sensors
 from agent.cli.run import stop_event
-from agent.config import load_config
-from firmware_bridge.simulated_bus import SimulatedBus
+from agent.config.file import load_config
+from firmware_bridge.bus.simulated import SimulatedBus
 
 
 class MeasuredBus(SimulatedBus):

@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from agent.alarm import Alarm, AlarmPolicy, Episode, Rule, episodes
 from agent.inference.detector import Detector, judge_recording, open_detector
 from agent.inference.manifest import Manifest
 from agent.inference.scoring import Level, Threshold, Thresholds, score_from_rate
-from agent.persistence import EvidenceLines, Persistence, excused
+from agent.judging.alarm import Alarm, AlarmPolicy, Episode, Rule, episodes
+from agent.judging.drift_evidence import EvidenceLines, Persistence, excused
 from firmware_bridge.recording import Recording
 from trainer.benchmark.events import count_events, observe, told
 from trainer.benchmark.figures import Machine

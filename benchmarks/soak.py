@@ -28,15 +28,15 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.backoff import Backoff
-from agent.bus_sampler import BusSampler
-from agent.ring_buffer import RingBuffer
-from agent.sampler import Sampler, SensorState
-from agent.watchdog import Watchdog
-from firmware_bridge.accelerometer import Accelerometer, open_accelerometer, simulate
+from agent.sensing.bus_sampler import BusSampler
+from agent.sensing.ring_buffer import RingBuffer
+from agent.sensing.sampler import Sampler, SensorState
+from agent.system.backoff import Backoff
+from agent.system.watchdog import Watchdog
+from firmware_bridge.bus.simulated import SimulatedBus
+from firmware_bridge.chip.accelerometer import Accelerometer, open_accelerometer, simulate
 from firmware_bridge.clock import Clock, SimulatedClock, SystemClock
 from firmware_bridge.signals import SignalArray, TimeArray
-from firmware_bridge.simulated_bus import SimulatedBus
 
 
 @dataclass(frozen=True)

@@ -18,14 +18,14 @@ import numpy.typing as npt
 from tflite_runtime.interpreter import Interpreter
 
 import agent
-from agent.alarm import Alarm, AlarmPolicy
 from agent.inference.bundle import Bundle, read_bundle
 from agent.inference.detector import Detector, judge_recording
 from agent.inference.window import WindowSpec
-from agent.ring_buffer import RingBuffer, WindowReader
+from agent.judging.alarm import Alarm, AlarmPolicy
+from agent.sensing.ring_buffer import RingBuffer, WindowReader
 from benchmarks.bundles import RATE_HZ, default_bundle, healthy
 from benchmarks.timing import cpu_us
-from firmware_bridge.accelerometer import SampleBlock
+from firmware_bridge.chip.accelerometer import SampleBlock
 from trainer.datasets import default_hop
 
 BUNDLE = Path(agent.__file__).parent / "demo" / "demo-1.judder"

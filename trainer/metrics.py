@@ -10,9 +10,9 @@ import numpy.typing as npt
 from scipy.stats import chi2
 from sklearn import metrics
 
-from agent.alarm import Alarm, AlarmPolicy, episodes
 from agent.inference.manifest import Manifest
 from agent.inference.scoring import Level, Thresholds
+from agent.judging.alarm import Alarm, AlarmPolicy, episodes
 from trainer.errors import DataError
 from trainer.evaluation import CONFIDENCE, upper_limit
 from trainer.labels import Label, anomalies

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from firmware_bridge.accelerometer import DEFAULT_ADDRESSES, open_accelerometer, simulate
+from firmware_bridge.bus.simulated import SimulatedBus
+from firmware_bridge.chip.accelerometer import DEFAULT_ADDRESSES, open_accelerometer, simulate
 from firmware_bridge.clock import SimulatedClock
 from firmware_bridge.recording import Recording, Segment
 from firmware_bridge.signals import SignalSource
-from firmware_bridge.simulated_bus import SimulatedBus
 
 AXES = ("x", "y", "z")
 

@@ -12,7 +12,7 @@ import click
 from agent.cli.options import config_option, json_option
 
 if TYPE_CHECKING:
-    from agent.store import AlertRecord
+    from agent.storage.alerts import AlertRecord
 
 
 @click.command()
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 @json_option
 def alerts(config_path: Path, active: bool, limit: int, as_json: bool) -> None:
     """List the alerts on this gateway, newest first; works without the daemon, too."""
-    from agent.config import load_config
-    from agent.store import AlertStore
+    from agent.config.file import load_config
+    from agent.storage.alerts import AlertStore
 
     with AlertStore.read_only(load_config(config_path).database) as store:
         records = store.alerts(active_only=active, limit=limit)
@@ -41,8 +41,8 @@ def alerts(config_path: Path, active: bool, limit: int, as_json: bool) -> None:
 @config_option
 def acknowledge(alert_id: str, by: str | None, config_path: Path) -> None:
     """Note that somebody has seen the alert ALERT_ID (the beginning of its id will do)."""
-    from agent.config import load_config
-    from agent.control import request
+    from agent.config.file import load_config
+    from agent.control.socket import request
 
     socket = load_config(config_path).control_socket
     answer: Any = request(socket, "acknowledge", alert_id=alert_id, by=by or getpass.getuser())
@@ -82,7 +82,7 @@ def _cause(record: AlertRecord) -> str:
 
 
 def _as_json(record: AlertRecord) -> dict[str, Any]:
-    from agent.messages import event_to_json, format_utc
+    from agent.uplink.messages import event_to_json, format_utc
 
     def utc(name: str) -> str | None:
         at = getattr(record, name)

@@ -17,8 +17,8 @@ from agent.cli.options import config_option
 @config_option
 def capture(sensor: str, by: str | None, config_path: Path) -> None:
     """Have the running daemon write the waveform of SENSOR around now, as it does at an alert."""
-    from agent.config import load_config
-    from agent.control import request
+    from agent.config.file import load_config
+    from agent.control.socket import request
 
     config = load_config(config_path)
     answer: Any = request(config.control_socket, "capture", sensor=sensor, by=by or getpass.getuser())

@@ -28,7 +28,7 @@ def config() -> None:
 def check(file: Path) -> None:
     """Tell every problem in FILE, and whether its sensors and bundles fit; no bus is opened."""
     from agent import assembly
-    from agent.config import load_config
+    from agent.config.file import load_config
 
     loaded = load_config(file)
     try:
@@ -44,7 +44,7 @@ def check(file: Path) -> None:
 @json_option
 def show(config_path: Path, as_json: bool) -> None:
     """Tell the effective values, defaults included; a secret is told as stars."""
-    from agent.config import load_config
+    from agent.config.file import load_config
     from agent.decode import encode
 
     document = _masked(encode(load_config(config_path)))
@@ -59,8 +59,8 @@ def reload(config_path: Path) -> None:
     What may change: telemetry, uplink, metrics, and the alarm table of each sensor. Anything else is refused,
     and then nothing changes.
     """
-    from agent.config import load_config
-    from agent.control import request
+    from agent.config.file import load_config
+    from agent.control.socket import request
 
     answer: Any = request(load_config(config_path).control_socket, "reload", timeout_s=30.0)
     click.echo(f"reloaded: {', '.join(answer['changed']) or 'no change'}")

@@ -19,7 +19,7 @@ from agent.cli.local_broker import HOST, LocalBroker, local_broker
 from agent.cli.run import start_logging, stop_event
 
 if TYPE_CHECKING:
-    from agent.alert import AlertEvent
+    from agent.judging.alert import AlertEvent
 
 SETTLE_S = 2.0
 """How long the demo goes on after the alarm, so that it is delivered and seen."""
@@ -42,7 +42,7 @@ SETTLE_S = 2.0
 def demo(seconds: float, forever: bool, state_dir: Path | None) -> None:
     """Watch a simulated machine: healthy at first, then a bearing fault, then an alarm."""
     from agent import daemon
-    from agent.config import load_config
+    from agent.config.file import load_config
 
     start_logging(logging.INFO)
     folder = state_dir or Path(tempfile.mkdtemp(prefix="judder-demo-"))

@@ -12,9 +12,9 @@ from agent.cli.sensor_options import SensorOptions, chosen_sensor, sensor_option
 if TYPE_CHECKING:
     from threading import Event
 
-    from agent.config import Sensor
-    from agent.recorder import Recorder
-    from agent.sampler import Sampler
+    from agent.config.file import Sensor
+    from agent.sensing.sampler import Sampler
+    from agent.waveforms.recorder import Recorder
     from firmware_bridge.clock import Clock
     from firmware_bridge.recording import WaveInfo
 
@@ -52,8 +52,8 @@ def record(options: SensorOptions, seconds: float, out: Path) -> None:
 
 def _refuse_beside_a_daemon(config_path: Path, sensor: Sensor) -> None:
     """Two readers of one FIFO take each other's samples."""
-    from agent.config import load_config
-    from agent.control import request
+    from agent.config.file import load_config
+    from agent.control.socket import request
     from agent.errors import ControlError
 
     if sensor.simulated:
@@ -68,13 +68,13 @@ def _refuse_beside_a_daemon(config_path: Path, sensor: Sensor) -> None:
 
 
 def _record(sensor: Sensor, seconds: float, out: Path, stop: Event) -> tuple[WaveInfo, int]:
-    from agent.backoff import Backoff
-    from agent.bus_sampler import BusSampler
-    from agent.recorder import Recorder
-    from agent.ring_buffer import RingBuffer
-    from agent.sampler import Sampler
-    from agent.sensors import sensor_opener
-    from agent.watchdog import Watchdog
+    from agent.sensing.bus_sampler import BusSampler
+    from agent.sensing.opening import sensor_opener
+    from agent.sensing.ring_buffer import RingBuffer
+    from agent.sensing.sampler import Sampler
+    from agent.system.backoff import Backoff
+    from agent.system.watchdog import Watchdog
+    from agent.waveforms.recorder import Recorder
     from firmware_bridge.clock import SystemClock
     from firmware_bridge.errors import RecordingError, SensorError
 

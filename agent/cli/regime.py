@@ -19,8 +19,8 @@ from agent.cli.options import config_option
 @config_option
 def regime(sensor: str, name: str | None, unknown: bool, by: str | None, config_path: Path) -> None:
     """Say that the machine of SENSOR runs in regime NAME now; it holds until something else is said."""
-    from agent.config import load_config
-    from agent.control import request
+    from agent.config.file import load_config
+    from agent.control.socket import request
 
     if (name is None) != unknown:
         raise click.UsageError("give the NAME of a regime, or --none")

@@ -12,7 +12,7 @@ import click
 
 from agent.cli.options import config_option
 from agent.errors import BundleError, ConfigError
-from agent.journal import JournalHandler, is_journal
+from agent.system.journal import JournalHandler, is_journal
 
 EX_CONFIG = 78
 """Exit code of a daemon that no restart helps (sysexits.h); ``judder.service`` does not restart it."""
@@ -27,7 +27,7 @@ def run(config_path: Path, verbose: bool) -> None:
     The exit code is 78 if the configuration or a bundle cannot be used.
     """
     from agent import daemon
-    from agent.config import load_config
+    from agent.config.file import load_config
 
     start_logging(logging.DEBUG if verbose else logging.INFO)
     stop, hangup = stop_event(), event_of(signal.SIGHUP)

@@ -15,9 +15,9 @@ from agent.cli.run import stop_event
 from agent.cli.sensor_options import SensorOptions, chosen_sensor, described_sensor, sensor_options
 
 if TYPE_CHECKING:
-    from agent.config import Sensor
-    from firmware_bridge.accelerometer import Accelerometer
-    from firmware_bridge.bus import I2CBus
+    from agent.config.file import Sensor
+    from firmware_bridge.bus.protocol import I2CBus
+    from firmware_bridge.chip.accelerometer import Accelerometer
     from firmware_bridge.clock import Clock
 
 
@@ -34,7 +34,7 @@ def sensor() -> None:
 @json_option
 def scan(options: SensorOptions, as_json: bool) -> None:
     """Tell which accelerometers are on a bus, by their identity registers; writes nothing."""
-    from firmware_bridge.identity import scan as scan_bus
+    from firmware_bridge.chip.identity import scan as scan_bus
 
     with _bus(_on_that_bus(options)) as bus:
         answers = scan_bus(bus)
@@ -54,8 +54,8 @@ def scan(options: SensorOptions, as_json: bool) -> None:
 @json_option
 def probe(options: SensorOptions, as_json: bool) -> None:
     """Tell a chip's identity and present configuration; writes nothing."""
-    from agent.sensors import open_on
-    from firmware_bridge.accelerometer import Configured
+    from agent.sensing.opening import open_on
+    from firmware_bridge.chip.accelerometer import Configured
     from firmware_bridge.clock import SystemClock
 
     chosen = chosen_sensor(options)
@@ -85,7 +85,7 @@ def probe(options: SensorOptions, as_json: bool) -> None:
 )
 def read(options: SensorOptions, as_json: bool, seconds: float | None, interval: float) -> None:
     """Show live what a sensor feels: mean, RMS without the mean, and peak, per axis in g."""
-    from agent.sensor_reading import readings
+    from agent.sensing.reading import readings
 
     stop = stop_event()
     with _started(options) as (accelerometer, clock):
@@ -128,7 +128,7 @@ def selftest(options: SensorOptions, as_json: bool) -> None:
 )
 def rate(options: SensorOptions, as_json: bool, seconds: float) -> None:
     """Measure the true output data rate against this machine's monotonic clock."""
-    from agent.sensor_reading import measure_rate
+    from agent.sensing.reading import measure_rate
 
     stop = stop_event()
     with _started(options) as (accelerometer, clock):
@@ -146,8 +146,8 @@ def rate(options: SensorOptions, as_json: bool, seconds: float) -> None:
 
 def _on_that_bus(options: SensorOptions) -> Sensor:
     """Return a sensor that stands for the bus; which chip is there is the question."""
-    from agent.config import IIO, SIMULATED
-    from firmware_bridge.accelerometer import DRIVERS
+    from agent.config.file import IIO, SIMULATED
+    from firmware_bridge.chip.accelerometer import DRIVERS
 
     if options.bus is None or options.chip is not None or options.bus.startswith((SIMULATED, IIO)):
         return chosen_sensor(options)
@@ -156,8 +156,8 @@ def _on_that_bus(options: SensorOptions) -> Sensor:
 
 @contextmanager
 def _bus(chosen: Sensor) -> Iterator[I2CBus]:
-    from agent.config import IIO
-    from agent.sensors import sensor_bus
+    from agent.config.file import IIO
+    from agent.sensing.opening import sensor_bus
     from firmware_bridge.clock import SystemClock
 
     if chosen.bus.startswith(IIO):
@@ -172,8 +172,8 @@ def _started(options: SensorOptions) -> Iterator[tuple[Accelerometer, Clock]]:
 
     Whoever reads it here goes before others, as the daemon's threads do.
     """
-    from agent.real_time import real_time
-    from agent.sensors import sensor_opener
+    from agent.sensing.opening import sensor_opener
+    from agent.system.real_time import real_time
     from firmware_bridge.clock import SystemClock
 
     clock = SystemClock()

@@ -13,9 +13,9 @@ import click
 from agent.cli.options import config_option
 
 if TYPE_CHECKING:
-    from agent.config import Sensor
-    from firmware_bridge.bus import I2CBus
-    from firmware_bridge.identity import Answer
+    from agent.config.file import Sensor
+    from firmware_bridge.bus.protocol import I2CBus
+    from firmware_bridge.chip.identity import Answer
 
 # Rates that leave the wire and the reader enough room, if nobody asked for another.
 _EASY_RATE_HZ = 1000.0
@@ -73,7 +73,7 @@ def described_sensor(options: SensorOptions, bus: str) -> Sensor:
         BusError: If the chip was not named, and the bus cannot be read.
         SensorError: If the chip is not known.
     """
-    from agent.config import IIO, SIMULATED
+    from agent.config.file import IIO, SIMULATED
 
     simulated = bus.startswith(SIMULATED)
     if options.signal is not None and not simulated:
@@ -96,8 +96,8 @@ def find_chip(bus: I2CBus, address: int | None) -> Answer:
         BusError: If nobody answers at the address, or the bus fails.
         SensorError: If what answers there is not known.
     """
+    from firmware_bridge.chip.identity import IDENTITIES, Answer, identify, scan
     from firmware_bridge.errors import SensorError
-    from firmware_bridge.identity import IDENTITIES, Answer, identify, scan
 
     if address is not None:
         bus.read(address, 0, 1)
@@ -116,15 +116,15 @@ def find_chip(bus: I2CBus, address: int | None) -> Answer:
 def _found_on(bus: str, address: int | None) -> Answer:
     from contextlib import closing
 
-    from firmware_bridge.bus import open_bus
+    from firmware_bridge.bus.protocol import open_bus
 
     with closing(open_bus(bus)) as opened:
         return find_chip(opened, address)
 
 
 def _sensor(options: SensorOptions, bus: str, chip: str, address: int | None) -> Sensor:
-    from agent.config import SIMULATED, Sensor
-    from firmware_bridge.accelerometer import offered
+    from agent.config.file import SIMULATED, Sensor
+    from firmware_bridge.chip.accelerometer import offered
 
     offer = offered(chip)
     easy = [rate_hz for rate_hz in offer.rates_hz if rate_hz <= _EASY_RATE_HZ]
@@ -140,7 +140,7 @@ def _sensor(options: SensorOptions, bus: str, chip: str, address: int | None) ->
 
 
 def _kernel_sensor(options: SensorOptions, bus: str) -> Sensor:
-    from agent.config import Sensor
+    from agent.config.file import Sensor
 
     if options.rate is None:
         raise click.UsageError("--rate is needed for a device of the kernel (iio:NAME)")
@@ -152,7 +152,7 @@ def _kernel_sensor(options: SensorOptions, bus: str) -> Sensor:
 
 
 def _configured_sensor(options: SensorOptions) -> Sensor:
-    from agent.config import load_config
+    from agent.config.file import load_config
 
     given = (options.chip, options.address, options.rate, options.range, options.signal)
     if any(value is not None for value in given):

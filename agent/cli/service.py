@@ -30,7 +30,7 @@ def service() -> None:
 )
 def install(root: Path, real_time: bool) -> None:
     """Write unit, user, folders, device rule and an example configuration, and enable the service."""
-    from agent.service import Service, prepare, run
+    from agent.system.service import Service, prepare, run
 
     if root == Path("/"):
         _need_root()
@@ -50,7 +50,7 @@ def install(root: Path, real_time: bool) -> None:
 @root_option
 def remove(root: Path) -> None:
     """Stop the service and remove its files; configuration, alerts and models stay."""
-    from agent.service import Service, run
+    from agent.system.service import Service, run
 
     if root == Path("/"):
         _need_root()
@@ -65,7 +65,7 @@ def remove(root: Path) -> None:
 @root_option
 def status(root: Path) -> None:
     """Tell whether the service is installed, up to date, enabled and active."""
-    from agent.service import Service
+    from agent.system.service import Service
 
     found = Service(root).status()
     for path in found.missing:

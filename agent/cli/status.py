@@ -18,8 +18,8 @@ from agent.cli.options import config_option, json_option
 @click.option("--prometheus", is_flag=True, help="Print the metrics in Prometheus's text format.")
 def status(config_path: Path, as_json: bool, prometheus: bool) -> None:
     """Tell what the running daemon sees: sensors, scores, alerts, store, uplink."""
-    from agent.config import load_config
-    from agent.control import request
+    from agent.config.file import load_config
+    from agent.control.socket import request
 
     socket = load_config(config_path).control_socket
     if prometheus:

@@ -27,8 +27,8 @@ def threshold(
     config_path: Path,
 ) -> None:
     """Set the thresholds of SENSOR in the running daemon; they stay until they are reset."""
-    from agent.config import load_config
-    from agent.control import request
+    from agent.config.file import load_config
+    from agent.control.socket import request
 
     lines = {"warning": warning, "alarm": alarm}
     given = [line for line in lines.values() if line is not None]

@@ -11,20 +11,20 @@ from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from threading import Event
 
-from agent.alarm import Change
-from agent.alert import AlertEvent
-from agent.backoff import Backoff
 from agent.errors import StoreError
-from agent.forwarder import Forwarder
 from agent.inference.scoring import Level
-from agent.messages import GatewayName, ScoreSummary, alert_message, score_message
-from agent.mqtt import MqttUplink
-from agent.outbox import OutboxLimits
-from agent.plain import PlainDialect
-from agent.store import AlertStore, HistoryLimits
-from agent.uplink import BrokerSettings
-from agent.uuid7 import uuid7
-from agent.watchdog import Watchdog
+from agent.judging.alarm import Change
+from agent.judging.alert import AlertEvent
+from agent.storage.alerts import AlertStore, HistoryLimits
+from agent.storage.outbox import OutboxLimits
+from agent.system.backoff import Backoff
+from agent.system.uuid7 import uuid7
+from agent.system.watchdog import Watchdog
+from agent.uplink.connection import BrokerSettings
+from agent.uplink.forwarder import Forwarder
+from agent.uplink.json_dialect import PlainDialect
+from agent.uplink.messages import GatewayName, ScoreSummary, alert_message, score_message
+from agent.uplink.mqtt import MqttUplink
 from firmware_bridge.clock import SystemClock
 
 SENSORS = ("press", "pump", "fan")
@@ -106,7 +106,7 @@ def _event(alert_id: str, sensor: str, change: Change, at: datetime) -> AlertEve
 
 
 def _record(store: AlertStore, event: AlertEvent) -> None:
-    """Store an event, as often as it takes: so does ``agent.monitor``."""
+    """Store an event, as often as it takes: so does ``agent.judging.monitor``."""
     message = alert_message(event, GatewayName("plant", "gateway"))
     while True:
         try:

@@ -11,7 +11,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from firmware_bridge.accelerometer import FloatArray
 from firmware_bridge.adxl345.registers import (
     BYTES_PER_SAMPLE,
     FIFO_DEPTH,
@@ -27,8 +26,9 @@ from firmware_bridge.adxl345.registers import (
     PowerCtl,
     Register,
 )
-from firmware_bridge.fifo_accelerometer import FifoAccelerometer, Fill, Force, SelfTestPlan, Setup
-from firmware_bridge.register_chip import Setting
+from firmware_bridge.chip.accelerometer import FloatArray
+from firmware_bridge.chip.fifo_accelerometer import FifoAccelerometer, Fill, Force, SelfTestPlan, Setup
+from firmware_bridge.chip.register_chip import Setting
 
 log = logging.getLogger(__name__)
 

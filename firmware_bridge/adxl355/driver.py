@@ -10,7 +10,6 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from firmware_bridge.accelerometer import FloatArray
 from firmware_bridge.adxl355.registers import (
     BYTES_PER_ENTRY,
     FIFO_DEPTH,
@@ -29,8 +28,9 @@ from firmware_bridge.adxl355.registers import (
     SelfTest,
     Status,
 )
-from firmware_bridge.fifo_accelerometer import FifoAccelerometer, Fill, Force, SelfTestPlan, Setup
-from firmware_bridge.register_chip import Setting
+from firmware_bridge.chip.accelerometer import FloatArray
+from firmware_bridge.chip.fifo_accelerometer import FifoAccelerometer, Fill, Force, SelfTestPlan, Setup
+from firmware_bridge.chip.register_chip import Setting
 
 _RESET_S = 0.005
 _RESET_ATTEMPTS = 4

@@ -16,11 +16,11 @@ from typing import Self
 
 import numpy as np
 
-from firmware_bridge.accelerometer import FloatArray, SampleBlock, SelfTest, SensorInfo
+from firmware_bridge.chip.accelerometer import FloatArray, SampleBlock, SelfTest, SensorInfo
+from firmware_bridge.chip.sample_clock import SampleClock
 from firmware_bridge.clock import NS_PER_S, Clock
 from firmware_bridge.errors import BridgeError, BusError, SensorError
 from firmware_bridge.iio.attributes import AXES, Attributes
-from firmware_bridge.sample_clock import SampleClock
 
 log = logging.getLogger(__name__)
 

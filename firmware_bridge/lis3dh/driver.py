@@ -9,8 +9,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from firmware_bridge.accelerometer import FloatArray
-from firmware_bridge.fifo_accelerometer import FifoAccelerometer, Fill, Force, SelfTestPlan, Setup
+from firmware_bridge.chip.accelerometer import FloatArray
+from firmware_bridge.chip.fifo_accelerometer import FifoAccelerometer, Fill, Force, SelfTestPlan, Setup
+from firmware_bridge.chip.register_chip import Setting
 from firmware_bridge.lis3dh.registers import (
     ALL_AXES,
     AUTO_INCREMENT,
@@ -33,7 +34,6 @@ from firmware_bridge.lis3dh.registers import (
     SelfTest,
     TempCfg,
 )
-from firmware_bridge.register_chip import Setting
 
 # Reloading the trimming values takes 5 ms (AN3308, "Boot").
 _BOOT_S = 0.005

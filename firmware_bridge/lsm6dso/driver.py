@@ -9,8 +9,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from firmware_bridge.accelerometer import FloatArray
-from firmware_bridge.fifo_accelerometer import FifoAccelerometer, Fill, Force, SelfTestPlan, Setup
+from firmware_bridge.chip.accelerometer import FloatArray
+from firmware_bridge.chip.fifo_accelerometer import FifoAccelerometer, Fill, Force, SelfTestPlan, Setup
+from firmware_bridge.chip.register_chip import Setting
 from firmware_bridge.lsm6dso.registers import (
     BYTES_PER_WORD,
     FIFO_DEPTH,
@@ -29,7 +30,6 @@ from firmware_bridge.lsm6dso.registers import (
     SelfTest,
     Tag,
 )
-from firmware_bridge.register_chip import Setting
 
 # A software reset takes 50 µs (AN5192, "Boot procedure").
 _RESET_S = 0.001

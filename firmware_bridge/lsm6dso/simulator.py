@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from firmware_bridge.chip.simulated_chip import ByteFifo, CountArray, SimulatedAccelerometer, to_counts
 from firmware_bridge.lsm6dso.registers import (
     BDR_XL_MASK,
     BYTES_PER_WORD,
@@ -31,7 +32,6 @@ from firmware_bridge.lsm6dso.registers import (
     Tag,
 )
 from firmware_bridge.signals.source import SignalArray
-from firmware_bridge.simulated_chip import ByteFifo, CountArray, SimulatedAccelerometer, to_counts
 
 _RATES_HZ = {code: rate_hz for rate_hz, code in RATES_HZ.items()}
 _RANGES_G = {code: range_g for range_g, code in RANGES_G.items()}

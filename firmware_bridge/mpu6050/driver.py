@@ -9,8 +9,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from firmware_bridge.accelerometer import FloatArray, Limits
-from firmware_bridge.fifo_accelerometer import FifoAccelerometer, Fill, Force, SelfTestPlan, Setup
+from firmware_bridge.chip.accelerometer import FloatArray, Limits
+from firmware_bridge.chip.fifo_accelerometer import FifoAccelerometer, Fill, Force, SelfTestPlan, Setup
+from firmware_bridge.chip.register_chip import Setting
 from firmware_bridge.mpu6050.registers import (
     AFS_SEL_SHIFT,
     ALL_AXES_ST,
@@ -31,7 +32,6 @@ from firmware_bridge.mpu6050.registers import (
     UserCtrl,
     factory_trim_g,
 )
-from firmware_bridge.register_chip import Setting
 
 # Power-up (Linux ``inv_mpu_iio.h``).
 _RESET_S = 0.1

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from agent.alarm import Change
-from agent.alert import AlertEvent
 from agent.inference.features import AxisStatistics, Contribution
 from agent.inference.scoring import Level
-from agent.messages import Kind, Message
-from agent.store import AlertStore
+from agent.judging.alarm import Change
+from agent.judging.alert import AlertEvent
+from agent.storage.alerts import AlertStore
+from agent.uplink.messages import Kind, Message
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

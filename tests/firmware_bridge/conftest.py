@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from firmware_bridge.bus.simulated import SimulatedBus
+from firmware_bridge.bus.smbus import SmbusBus
 from firmware_bridge.clock import SimulatedClock
 from firmware_bridge.errors import BusError
-from firmware_bridge.simulated_bus import SimulatedBus
-from firmware_bridge.smbus_bus import SmbusBus
 
 
 class SimulatedKernel:

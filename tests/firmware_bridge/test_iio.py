@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from firmware_bridge.accelerometer import Accelerometer, SampleBlock
+from firmware_bridge.chip.accelerometer import Accelerometer, SampleBlock
 from firmware_bridge.clock import SimulatedClock
 from firmware_bridge.errors import BusError, SensorError
 from firmware_bridge.iio.attributes import SampleFormat, parse_format

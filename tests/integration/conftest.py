@@ -25,7 +25,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from agent.control import request
+from agent.control.socket import request
 from agent.errors import ControlError
 
 DEADLINE_S = 45.0

@@ -11,18 +11,18 @@ import sys
 import time
 from pathlib import Path
 
-from agent.alarm import Change
-from agent.alert import AlertEvent
-from agent.backoff import Backoff
-from agent.forwarder import Forwarder
 from agent.inference.scoring import Level
-from agent.messages import GatewayName, alert_message
-from agent.mqtt import MqttUplink
-from agent.plain import PlainDialect
-from agent.store import AlertStore
-from agent.uplink import BrokerSettings
-from agent.uuid7 import uuid7
-from agent.watchdog import Watchdog, sd_notify
+from agent.judging.alarm import Change
+from agent.judging.alert import AlertEvent
+from agent.storage.alerts import AlertStore
+from agent.system.backoff import Backoff
+from agent.system.uuid7 import uuid7
+from agent.system.watchdog import Watchdog, sd_notify
+from agent.uplink.connection import BrokerSettings
+from agent.uplink.forwarder import Forwarder
+from agent.uplink.json_dialect import PlainDialect
+from agent.uplink.messages import GatewayName, alert_message
+from agent.uplink.mqtt import MqttUplink
 from firmware_bridge.clock import SystemClock
 
 GATEWAY = GatewayName("plant", "gateway")

@@ -22,16 +22,21 @@ from jsonschema import Draft202012Validator
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
-from agent.alarm import Change
-from agent.alert import AlertEvent
-from agent.backoff import Backoff
-from agent.commands import Commands, Handler, Json
+from agent.control.commands import Commands, Handler, Json
 from agent.errors import ControlError, UplinkError
-from agent.forwarder import Forwarder
-from agent.home_assistant import discovery
 from agent.inference.features import AxisStatistics, Contribution
 from agent.inference.scoring import Level
-from agent.messages import (
+from agent.judging.alarm import Change
+from agent.judging.alert import AlertEvent
+from agent.storage.alerts import AlertStore
+from agent.system.backoff import Backoff
+from agent.system.uuid7 import uuid7
+from agent.system.watchdog import Watchdog, sd_notify
+from agent.uplink.connection import BrokerSettings, TlsSettings
+from agent.uplink.forwarder import Forwarder
+from agent.uplink.home_assistant import discovery
+from agent.uplink.json_dialect import PlainDialect
+from agent.uplink.messages import (
     GatewayName,
     Health,
     Kind,
@@ -41,12 +46,7 @@ from agent.messages import (
     health_message,
     score_message,
 )
-from agent.mqtt import MqttUplink
-from agent.plain import PlainDialect
-from agent.store import AlertStore
-from agent.uplink import BrokerSettings, TlsSettings
-from agent.uuid7 import uuid7
-from agent.watchdog import Watchdog, sd_notify
+from agent.uplink.mqtt import MqttUplink
 from firmware_bridge.clock import SystemClock
 
 if TYPE_CHECKING:

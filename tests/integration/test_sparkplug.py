@@ -22,20 +22,20 @@ import pytest
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from agent.alarm import Change
-from agent.alert import AlertEvent
-from agent.backoff import Backoff
-from agent.forwarder import Forwarder
 from agent.inference.features import AxisStatistics, Contribution
 from agent.inference.scoring import Level
-from agent.messages import GatewayName, Health, Message, alert_message, health_message
-from agent.mqtt import MqttUplink
-from agent.sparkplug.births import Births
-from agent.sparkplug.dialect import SparkplugDialect
-from agent.store import AlertStore
-from agent.uplink import BrokerSettings
-from agent.uuid7 import uuid7
-from agent.watchdog import Watchdog, sd_notify
+from agent.judging.alarm import Change
+from agent.judging.alert import AlertEvent
+from agent.storage.alerts import AlertStore
+from agent.system.backoff import Backoff
+from agent.system.uuid7 import uuid7
+from agent.system.watchdog import Watchdog, sd_notify
+from agent.uplink.connection import BrokerSettings
+from agent.uplink.forwarder import Forwarder
+from agent.uplink.messages import GatewayName, Health, Message, alert_message, health_message
+from agent.uplink.mqtt import MqttUplink
+from agent.uplink.sparkplug_births import Births
+from agent.uplink.sparkplug_dialect import SparkplugDialect
 from firmware_bridge.clock import SystemClock
 
 if TYPE_CHECKING:

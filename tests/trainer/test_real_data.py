@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agent.alarm import Alarm, AlarmPolicy
 from agent.inference.detector import judge_recording, open_detector
 from agent.inference.scoring import Level
+from agent.judging.alarm import Alarm, AlarmPolicy
 from firmware_bridge.recording import load_recording
 
 Run = Callable[..., Any]

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from sklearn import metrics
 
-from agent.alarm import Alarm, AlarmPolicy, episodes
 from agent.inference.manifest import Manifest
 from agent.inference.scoring import Level
+from agent.judging.alarm import Alarm, AlarmPolicy, episodes
 from trainer.labels import Label, LabelArray
 from trainer.report.axes import Axis, Values
 from trainer.report.charts import SQUARE, WIDE, Band, Bars, Item, Line, Mark, Points, chart

@@ -1,0 +1,309 @@
+"""The detector thread: windows to verdicts, verdicts to a level, changes of level to alert events."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
+from threading import Event, Lock, Thread
+
+import numpy as np
+
+from agent.errors import StoreError, WindowError
+from agent.inference.detector import Verdict
+from agent.inference.scoring import Level, Thresholds
+from agent.judging.alarm import Alarm, AlarmPolicy, Change, Transition
+from agent.judging.alert import SENSOR_PART, AlertEvent, Subject
+from agent.judging.ensemble import Judge
+from agent.judging.regime import RegimeJudge
+from agent.judging.sensor_watch import SensorChange, SensorWatch
+from agent.sensing.ring_buffer import Window, WindowReader
+from agent.system.uuid7 import uuid7
+from agent.system.watchdog import Watchdog
+from agent.uplink.messages import ScoreSummary
+from firmware_bridge.clock import NS_PER_S, Clock
+
+logger = logging.getLogger(__name__)
+
+READ_TIMEOUT_S = 0.5
+SCORES_KEPT = 1000
+"""The newest scores, of which quantiles are told."""
+CHECK_IN_LIMIT_S = 10.0
+"""The detector is stuck if it does not check in for longer."""
+
+
+@dataclass(frozen=True)
+class MonitorStatus:
+    """A snapshot for status and health."""
+
+    level: Level
+    evidence: float | None
+    """Evidence over windows, as a part of what raises a warning; None if that rule is off."""
+    alert_id: str | None
+    """The open alert of the machine, if any."""
+    sensor_alert_id: str | None
+    """The open alert of the sensor itself, if any."""
+    thresholds: Thresholds
+    """In force now."""
+    score: float | None
+    """Score of the last window; None before the first."""
+    scored_at: datetime | None
+    """UTC time of that window's last sample."""
+    delay_s: float | None
+    """From that sample to the window's verdict."""
+    windows_scored: int
+    windows_skipped_gap: int
+    windows_skipped_late: int
+    waiting: int
+    """Alert events in memory that the disk does not take."""
+    windows_bad: int
+    """Windows with a sample or a score that is not finite, a stuck axis or samples at full scale; never taken
+    for healthy."""
+    windows_outside: int
+    """Windows outside all regimes, or in a transition."""
+    regime: str | None
+    """Whose model judges now; None outside all, and without regimes."""
+
+
+@dataclass(frozen=True)
+class ScoreSample:
+    """Scores for statistics."""
+
+    newest: tuple[float, ...]
+    """At most ``SCORES_KEPT``."""
+    count: int
+    """Windows scored since the daemon started."""
+    total: float
+    """Sum of their scores."""
+
+
+class Monitor:
+    """Judges one sensor's windows as they come."""
+
+    def __init__(
+        self,
+        name: str,
+        reader: WindowReader,
+        detector: Judge,
+        alarm: Alarm,
+        watch: SensorWatch,
+        *,
+        clock: Clock,
+        watchdog: Watchdog,
+        announce: Callable[[AlertEvent], None],
+        simulated: bool,
+        regimes: RegimeJudge | None = None,
+        alert_id: str | None = None,
+        sensor_alert_id: str | None = None,
+    ) -> None:
+        """Prepare; the thread begins with ``start``.
+
+        Args:
+            name: Name of the sensor in the configuration.
+            reader: Where windows come from.
+            detector: Judges them; used by this thread only from now on.
+            alarm: Makes levels of scores.
+            watch: Tells which windows can be trusted, and makes the sensor's own alert.
+            clock: For the UTC time of a window.
+            watchdog: Told of every turn of the loop.
+            announce: Stores an event; may raise ``StoreError``, then it is called again later.
+            simulated: True if the samples come from a simulated sensor.
+            regimes: The detector, if it has several models: told of each window before it judges.
+            alert_id: The machine's alert that was open when the daemon stopped.
+            sensor_alert_id: The same of the sensor itself.
+        """
+        self._name = name
+        self._reader = reader
+        self._detector = detector
+        self._alarm = alarm
+        self._watch = watch
+        self._clock = clock
+        self._watchdog = watchdog
+        self._announce = announce
+        self._simulated = simulated
+        self._regimes = regimes
+        self._alert_id = alert_id
+        self._sensor_alert_id = sensor_alert_id
+        self._pending: deque[AlertEvent] = deque()
+        self._storing = True
+        self._adjustment: tuple[Thresholds, AlarmPolicy] | None = None
+        self._scores: deque[float] = deque(maxlen=SCORES_KEPT)
+        self._score_sum = 0.0
+        self._stop = Event()
+        self._thread = Thread(target=self._run, name=f"detector-{name}", daemon=True)
+        self._lock = Lock()
+        self._recent: list[tuple[datetime, float]] = []
+        self._last: tuple[datetime, float] | None = None
+        self._delay_s: float | None = None
+        self._scored = self._bad = self._outside = 0
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._watchdog.register(self._thread.name, CHECK_IN_LIMIT_S)
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> bool:
+        """Ask the thread to end; return True if it did within the time."""
+        self._stop.set()
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def status(self) -> MonitorStatus:
+        """Return a snapshot."""
+        scored_at, score = self._last or (None, None)
+        return MonitorStatus(
+            self._alarm.level,
+            self._alarm.evidence,
+            self._alert_id,
+            self._sensor_alert_id,
+            self._alarm.thresholds,
+            score,
+            scored_at,
+            self._delay_s,
+            self._scored,
+            self._reader.skipped_gap,
+            self._reader.skipped_late,
+            len(self._pending),
+            self._bad,
+            self._outside,
+            self._regimes.current if self._regimes is not None else None,
+        )
+
+    def scores(self) -> ScoreSample:
+        """Return the newest scores, and the sum of all since the daemon started."""
+        with self._lock:
+            return ScoreSample(tuple(self._scores), self._scored, self._score_sum)
+
+    def adjust(self, thresholds: Thresholds, policy: AlarmPolicy) -> None:
+        """Change what makes a level, from the next window on."""
+        self._adjustment = (thresholds, policy)
+
+    def take_summary(self) -> ScoreSummary | None:
+        """Return the summary of the scores since the last call, or None if there were none."""
+        with self._lock:
+            recent, self._recent = self._recent, []
+        if not recent:
+            return None
+        scores = [score for _, score in recent]
+        return ScoreSummary(
+            sensor=self._name,
+            start=recent[0][0],
+            end=recent[-1][0],
+            windows=len(scores),
+            score_max=max(scores),
+            score_median=median(scores),
+            level=self._alarm.level,
+            simulated=self._simulated,
+        )
+
+    def turn(self, timeout_s: float) -> None:
+        """Judge the next window, if one comes within the time, look at the sensor, and tell what changed."""
+        window = self._reader.read(timeout_s)
+        if self._adjustment is not None:
+            self._alarm.adjust(*self._adjustment)
+            self._adjustment = None
+        if window is not None:
+            self._take(window)
+        sensor_change = self._watch.poll()
+        if sensor_change is not None:
+            self._pending.append(self._sensor_event(sensor_change))
+        if self._pending:
+            self._store_pending()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self.turn(READ_TIMEOUT_S)
+            self._watchdog.check_in(self._thread.name)
+
+    def _take(self, window: Window) -> None:
+        if not self._watch.admits(window.samples):
+            self._bad += 1
+            return
+        if self._regimes is not None and not self._regimes.admits(window.samples):
+            self._outside += 1
+            return
+        try:
+            verdict = self._detector.judge(window.samples[np.newaxis])[0]
+        except WindowError as error:
+            self._bad += 1
+            if self._bad == 1:
+                logger.warning("sensor %s: window not scored, and more may follow: %s", self._name, error)
+            return
+        at = self._utc_of(window.end_ns)
+        self._delay_s = (self._clock.monotonic_ns() - window.end_ns) / NS_PER_S
+        self._last = (at, verdict.score)
+        with self._lock:
+            self._scored += 1
+            self._score_sum += verdict.score
+            self._scores.append(verdict.score)
+            self._recent.append(self._last)
+        transition = self._alarm.update(verdict.score)
+        if transition is not None:
+            self._pending.append(self._event(transition, verdict, window, at))
+
+    def _utc_of(self, monotonic_ns: int) -> datetime:
+        age_us = (self._clock.monotonic_ns() - monotonic_ns) / 1000
+        return self._clock.utc() - timedelta(microseconds=age_us)
+
+    def _event(self, transition: Transition, verdict: Verdict, window: Window, at: datetime) -> AlertEvent:
+        alert_id = self._alert_id or str(uuid7(at))
+        self._alert_id = None if transition.change is Change.CLEARED else alert_id
+        manifest = self._detector.manifest
+        explanation = self._detector.explain(window.samples, verdict.part)
+        return AlertEvent(
+            event_id=str(uuid7(at)),
+            alert_id=alert_id,
+            sensor=self._name,
+            change=transition.change,
+            level=transition.level,
+            at=at,
+            score=verdict.score,
+            threshold=self._alarm.thresholds.of(transition.level),
+            part=verdict.part,
+            rule=transition.rule,
+            windows=transition.windows,
+            statistics=explanation.statistics,
+            contributions=explanation.contributions,
+            model=manifest.title,
+            simulated=self._simulated,
+        )
+
+    def _sensor_event(self, sensor_change: SensorChange) -> AlertEvent:
+        at = self._clock.utc()
+        alert_id = self._sensor_alert_id or str(uuid7(at))
+        self._sensor_alert_id = None if sensor_change.change is Change.CLEARED else alert_id
+        return AlertEvent(
+            event_id=str(uuid7(at)),
+            alert_id=alert_id,
+            sensor=self._name,
+            change=sensor_change.change,
+            level=Level.WARNING,
+            at=at,
+            score=0.0,
+            threshold=0.0,
+            part=SENSOR_PART,
+            rule=None,
+            windows=0,
+            statistics=(),
+            contributions=(),
+            model=self._detector.manifest.title,
+            simulated=self._simulated,
+            subject=Subject.SENSOR,
+            reason=sensor_change.reason,
+        )
+
+    def _store_pending(self) -> None:
+        """Announce what is waiting, oldest first; what cannot be stored now waits on."""
+        while self._pending:
+            try:
+                self._announce(self._pending[0])
+            except StoreError as error:
+                if self._storing:
+                    logger.error("sensor %s: alerts wait in memory: %s", self._name, error)
+                self._storing = False
+                return
+            self._pending.popleft()
+            self._storing = True

@@ -1,0 +1,1 @@
+"""From the chip's FIFO to the ring buffer."""

@@ -1,0 +1,1 @@
+"""What outlives a power cut: alerts, the outbox, what a person or a controller has set."""

@@ -1,0 +1,1 @@
+"""Raw samples kept as recordings: on demand, and around each alert."""

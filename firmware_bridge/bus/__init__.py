@@ -1,0 +1,1 @@
+"""The I2C bus: real, simulated, and with faults."""

@@ -1,0 +1,441 @@
+"""The alert store: life cycles, acknowledgement, and files that are not as they should be."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sqlite3
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from agent.errors import StoreError
+from agent.inference.scoring import Level
+from agent.judging.alarm import Change
+from agent.judging.alert import AlertEvent, Subject
+from agent.storage.alerts import AlertStore, HistoryLimits
+from agent.storage.database import MIGRATIONS
+from agent.storage.outbox import Delivery
+from agent.storage.overrides import ThresholdOverride
+from agent.uplink.messages import GatewayName, Kind, alert_message, event_to_json
+
+MakeEvent = Callable[..., AlertEvent]
+GATEWAY = GatewayName("plant", "gateway")
+NOW = datetime(2026, 3, 1, 13, tzinfo=UTC)
+SENT = datetime(2026, 3, 1, 12, 59, 59, tzinfo=UTC)
+NOBODY = 65534
+
+
+def life_of_an_alert(make_event: MakeEvent) -> list[AlertEvent]:
+    return [
+        make_event(1, change=Change.RAISED, level=Level.WARNING, score=4.0),
+        make_event(2, change=Change.ESCALATED, level=Level.ALARM, score=9.0),
+        make_event(3, change=Change.CLEARED, level=Level.ALARM, score=1.0),
+    ]
+
+
+def record_all(store: AlertStore, events: list[AlertEvent]) -> None:
+    for event in events:
+        store.record(event, alert_message(event, GATEWAY))
+
+
+def test_the_life_of_an_alert(store: AlertStore, make_event: MakeEvent) -> None:
+    raised, escalated, cleared = life_of_an_alert(make_event)
+    record_all(store, [raised])
+    record = store.open_alert("motor")
+    assert record is not None
+    assert (record.active, record.level, record.raised_at) == (True, Level.WARNING, raised.at)
+    assert record.last_event == raised
+
+    record_all(store, [escalated])
+    record = store.open_alert("motor")
+    assert record is not None
+    assert (record.level, record.escalated_at, record.cleared_at) == (Level.ALARM, escalated.at, None)
+
+    record_all(store, [cleared])
+    assert store.open_alert("motor") is None
+    (record,) = store.alerts()
+    assert not record.active
+    assert (record.raised_at, record.escalated_at, record.cleared_at) == (raised.at, escalated.at, cleared.at)
+    assert (record.level, record.score) == (Level.ALARM, 9.0)
+    assert record.last_event == cleared
+    assert record.acknowledged_at is None
+
+
+def test_alerts_come_newest_first(store: AlertStore, make_event: MakeEvent) -> None:
+    record_all(store, [make_event(n, alert=n) for n in range(1, 6)])
+    record_all(store, [make_event(6, alert=2, change=Change.CLEARED)])
+    assert [record.alert_id[-1] for record in store.alerts()] == ["5", "4", "3", "2", "1"]
+    assert [record.alert_id[-1] for record in store.alerts(limit=2)] == ["5", "4"]
+    assert [record.alert_id[-1] for record in store.alerts(active_only=True)] == ["5", "4", "3", "1"]
+
+
+def test_a_sensor_has_an_alert_of_its_own(store: AlertStore, make_event: MakeEvent) -> None:
+    of_sensor = replace(make_event(2, alert=2), subject=Subject.SENSOR, part="sensor", reason="no answer")
+    record_all(store, [make_event(1, alert=1), of_sensor])
+    machine, sensor = store.open_alert("motor"), store.open_alert("motor", Subject.SENSOR)
+    assert machine is not None
+    assert machine.alert_id.endswith("1")
+    assert sensor is not None
+    assert sensor.alert_id.endswith("2")
+    assert sensor.last_event.reason == "no answer"
+    record_all(
+        store, [replace(of_sensor, event_id="0199c000-0000-7000-8000-000000000003", change=Change.CLEARED)]
+    )
+    assert store.open_alert("motor", Subject.SENSOR) is None
+    assert store.open_alert("motor") is not None
+
+
+def test_an_open_alert_belongs_to_its_sensor(store: AlertStore, make_event: MakeEvent) -> None:
+    record_all(store, [make_event(1, alert=1, sensor="pump"), make_event(2, alert=2, sensor="fan")])
+    fan = store.open_alert("fan")
+    assert fan is not None
+    assert fan.alert_id.endswith("2")
+    assert store.open_alert("motor") is None
+
+
+def test_an_alert_goes_on_in_a_new_store_after_the_old_one_was_lost(
+    store: AlertStore, make_event: MakeEvent
+) -> None:
+    escalated = make_event(2, change=Change.ESCALATED, level=Level.ALARM)
+    record_all(store, [escalated])
+    (record,) = store.alerts()
+    assert (record.raised_at, record.escalated_at) == (escalated.at, escalated.at)
+
+
+def test_an_event_is_stored_once(store: AlertStore, make_event: MakeEvent) -> None:
+    event = make_event(1)
+    record_all(store, [event, event])
+    assert len(store.alerts()) == 1
+    assert store.outbox.depth() == 1
+
+
+def test_delivered_when_every_message_is_confirmed(store: AlertStore, make_event: MakeEvent) -> None:
+    record_all(store, life_of_an_alert(make_event))
+    first, second, third = store.outbox.next(10)
+    store.outbox.settle(Delivery(SENT, NOW, confirmed=(first, second)))
+    assert not store.alerts()[0].delivered
+    store.outbox.settle(Delivery(SENT, NOW, confirmed=(third,)))
+    record = store.alerts()[0]
+    assert (record.delivered, record.sent_at, record.delivered_at) == (True, SENT, NOW)
+    assert store.outbox.depth() == 0
+
+
+def test_without_an_uplink_nothing_waits(store: AlertStore, make_event: MakeEvent) -> None:
+    store.record(make_event(1), None)
+    assert store.outbox.depth() == 0
+    assert not store.outbox.waiting.is_set()
+    assert not store.alerts()[0].delivered
+
+
+def test_an_event_and_its_message_are_stored_together_or_not_at_all(
+    store: AlertStore, make_event: MakeEvent
+) -> None:
+    event = make_event(1)
+    taken = alert_message(event, GATEWAY)
+    store.outbox.put(taken)  # the same message id: the second insertion of the transaction fails
+    with pytest.raises(StoreError, match="UNIQUE"):
+        store.record(event, taken)
+    assert store.alerts() == []
+    assert store.outbox.depth() == 1
+
+
+def test_acknowledge_by_the_beginning_of_the_id(store: AlertStore, make_event: MakeEvent) -> None:
+    record_all(store, [make_event(1, alert=0x10), make_event(2, alert=0x20)])
+    record = store.acknowledge("0199C000-aaaa-7000-8000-00000000002", "ada", NOW)
+    assert record.alert_id == "0199c000-aaaa-7000-8000-000000000020"
+    assert (record.acknowledged_by, record.acknowledged_at) == ("ada", NOW)
+    again = store.acknowledge(record.alert_id, "bob", NOW + timedelta(hours=1))
+    assert (again.acknowledged_by, again.acknowledged_at) == ("ada", NOW)
+
+
+@pytest.mark.parametrize(
+    ("beginning", "message"),
+    [
+        ("0199c000-aaaa", "more than one alert begins with '0199c000-aaaa'"),
+        ("ffff", "no alert 'ffff'; 'judder alerts' lists them"),
+        ("%", "no alert '%'"),
+        ("", "no alert ''"),
+    ],
+)
+def test_acknowledge_names_the_id_that_does_not_fit(
+    store: AlertStore, make_event: MakeEvent, beginning: str, message: str
+) -> None:
+    record_all(store, [make_event(1, alert=1), make_event(2, alert=2)])
+    with pytest.raises(StoreError, match=message):
+        store.acknowledge(beginning, "ada", NOW)
+    assert all(record.acknowledged_at is None for record in store.alerts())
+
+
+def test_all_is_there_after_a_restart(tmp_path: Path, make_event: MakeEvent) -> None:
+    path = tmp_path / "judder.db"
+    with AlertStore(path) as first:
+        record_all(first, [make_event(1)])
+    with AlertStore(path) as second:
+        assert second.open_alert("motor") is not None
+        assert second.outbox.depth() == 1
+
+
+def test_commits_are_synced_to_the_disk(tmp_path: Path) -> None:
+    with AlertStore(tmp_path / "judder.db") as store, store.database.reading() as connection:
+        full = 2  # https://sqlite.org/pragma.html#pragma_synchronous
+        assert connection.execute("PRAGMA synchronous").fetchone() == (full,)
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_threads_share_a_store(store: AlertStore, make_event: MakeEvent) -> None:
+    def work(sensor: int) -> None:
+        record_all(store, [make_event(100 * sensor + n, alert=100 * sensor + n) for n in range(20)])
+
+    threads = [threading.Thread(target=work, args=(sensor,)) for sensor in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(store.alerts(limit=1000)) == 80
+    assert store.outbox.depth() == 80
+
+
+def test_a_closed_store_says_so(store: AlertStore) -> None:
+    store.close()
+    store.close()
+    with pytest.raises(StoreError, match="the alert store is closed"):
+        store.alerts()
+
+
+def cleared_alert(make_event: MakeEvent, number: int) -> list[AlertEvent]:
+    return [
+        make_event(2 * number, alert=number),
+        make_event(2 * number + 1, alert=number, change=Change.CLEARED),
+    ]
+
+
+def test_the_oldest_cleared_alerts_are_forgotten(tmp_path: Path, make_event: MakeEvent) -> None:
+    with AlertStore(tmp_path / "judder.db", history=HistoryLimits(cleared_alerts=3)) as store:
+        store.record(make_event(1000, alert=1000), None)
+        for number in range(1, 8):
+            for event in cleared_alert(make_event, number):
+                store.record(event, None)
+        kept = [int(record.alert_id[-12:], 16) for record in store.alerts()]
+        assert sorted(kept) == [5, 6, 7, 1000]
+        with store.database.reading() as connection:
+            assert connection.execute("SELECT count(*) FROM event").fetchone() == (7,)
+
+
+def test_an_alert_that_was_not_delivered_is_not_forgotten(tmp_path: Path, make_event: MakeEvent) -> None:
+    with AlertStore(tmp_path / "judder.db", history=HistoryLimits(cleared_alerts=1)) as store:
+        for number in range(1, 4):
+            record_all(store, cleared_alert(make_event, number))
+        assert len(store.alerts()) == 3
+        store.outbox.settle(Delivery(SENT, NOW, confirmed=tuple(store.outbox.next(100))))
+        record_all(store, cleared_alert(make_event, 4))
+        assert [record.alert_id[-1] for record in store.alerts()] == ["4"]
+
+
+def test_the_order_of_forgetting_does_not_depend_on_the_clock(tmp_path: Path, make_event: MakeEvent) -> None:
+    with AlertStore(tmp_path / "judder.db", history=HistoryLimits(cleared_alerts=1)) as store:
+        for number in (50, 20):  # the second one is the younger: the clock was set back
+            for event in cleared_alert(make_event, number):
+                store.record(event, None)
+        assert [int(record.alert_id[-12:], 16) for record in store.alerts()] == [20]
+
+
+def test_thresholds_that_a_person_set_outlive_a_restart(tmp_path: Path) -> None:
+    override = ThresholdOverride("motor", 3.5, 4.5, NOW, "ada")
+    with AlertStore(tmp_path / "judder.db") as store:
+        store.overrides.set(ThresholdOverride("motor", 1.0, 2.0, SENT, "bob"))
+        store.overrides.set(override)
+    with AlertStore(tmp_path / "judder.db") as store:
+        assert store.overrides.of("motor") == override
+        assert override.thresholds.of(Level.ALARM) == 4.5
+        assert store.overrides.of("fan") is None
+        store.overrides.remove("motor")
+        assert store.overrides.of("motor") is None
+
+
+def test_a_store_of_the_first_version_is_brought_up_to_date(tmp_path: Path, make_event: MakeEvent) -> None:
+    path = tmp_path / "judder.db"
+    event = make_event(1)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(MIGRATIONS[0])
+        connection.execute("PRAGMA user_version = 1")
+        connection.execute(
+            "INSERT INTO alert VALUES (?, 'motor', 1, 4.0, ?, NULL, NULL, NULL, NULL)",
+            (event.alert_id, "2026-03-01T12:00:01.000000Z"),
+        )
+        document = json.dumps(event_to_json(event))
+        connection.execute(
+            "INSERT INTO event (event_id, alert_id, document) VALUES (?, ?, ?)",
+            (event.event_id, event.alert_id, document),
+        )
+        connection.execute(
+            "INSERT INTO outbox (message_id, kind, priority, sensor, topic, payload, created_at)"
+            " VALUES (?, 'alert', 0, 'motor', 't', x'00', '2026-03-01T12:00:01.000000Z')",
+            (event.event_id,),
+        )
+        connection.commit()
+    with pytest.raises(StoreError, match=r"written by an older judder .*start judder once"):
+        AlertStore.read_only(path)
+    with AlertStore(path) as store:
+        assert store.alerts()[0].last_event == event
+        (message,) = store.outbox.next(10)
+        store.outbox.settle(Delivery(SENT, NOW, confirmed=(message,)))
+        assert store.alerts()[0].delivered
+        assert (store.outbox.totals()[Kind.ALERT].created, store.outbox.depth()) == (1, 0)
+
+
+def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "judder.db"
+    AlertStore(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    for opened in (AlertStore, AlertStore.read_only, lambda path: AlertStore.open(path, NOW)):
+        with pytest.raises(
+            StoreError, match=r"judder\.db: written by a newer judder \(schema 99, .* knows 3\)"
+        ):
+            opened(path)
+    assert [file.name for file in tmp_path.iterdir()] == ["judder.db"]
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"absent/judder\.db: .*check that the folder exists"):
+        AlertStore(tmp_path / "absent" / "judder.db")
+
+
+def damage_header(path: Path) -> None:
+    path.write_bytes(b"This is no database at all." * 100)
+
+
+def damage_page(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[4096 : 4096 * 3] = b"\xa5" * 8192
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [damage_header, damage_page])
+def test_a_damaged_store_is_kept_aside(
+    tmp_path: Path,
+    make_event: MakeEvent,
+    caplog: pytest.LogCaptureFixture,
+    damage: Callable[[Path], None],
+) -> None:
+    path = tmp_path / "judder.db"
+    with AlertStore(path) as store:
+        record_all(store, [make_event(1)])
+    damage(path)
+    content = path.read_bytes()
+    with caplog.at_level(logging.ERROR), AlertStore.open(path, NOW) as store:
+        assert store.alerts() == []
+        record_all(store, [make_event(2)])
+    aside = tmp_path / "judder.db.corrupt-20260301T130000.000000Z"
+    assert aside.read_bytes() == content
+    assert "judder.db is damaged" in caplog.text
+    assert aside.name in caplog.text
+    with AlertStore.open(path, NOW) as store:
+        assert len(store.alerts()) == 1
+
+
+def test_a_store_without_damage_is_opened_as_it_is(tmp_path: Path, make_event: MakeEvent) -> None:
+    path = tmp_path / "judder.db"
+    with AlertStore.open(path, NOW) as store:
+        record_all(store, [make_event(1)])
+    with AlertStore.open(path, NOW) as store:
+        assert len(store.alerts()) == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["judder.db"]
+
+
+def test_read_only_beside_a_daemon(store: AlertStore, make_event: MakeEvent) -> None:
+    record_all(store, [make_event(1)])
+    with AlertStore.read_only(store.path) as reader:
+        assert len(reader.alerts()) == 1
+        record_all(store, [make_event(2, alert=2)])
+        assert len(reader.alerts()) == 2
+        with pytest.raises(StoreError, match="readonly"):
+            reader.acknowledge(reader.alerts()[0].alert_id, "ada", NOW)
+
+
+def test_read_only_needs_a_store(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"no alert store yet; start judder"):
+        AlertStore.read_only(tmp_path / "judder.db")
+    (tmp_path / "empty.db").touch()
+    with pytest.raises(StoreError, match="is not an alert store"):
+        AlertStore.read_only(tmp_path / "empty.db")
+    assert [file.name for file in tmp_path.iterdir()] == ["empty.db"]
+
+
+@pytest.fixture
+def public_folder() -> Iterator[Path]:
+    """Yield a folder that everybody may read and only its owner may write."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize("running", [False, True])
+def test_read_only_for_who_may_not_write(public_folder: Path, make_event: MakeEvent, running: bool) -> None:
+    store = AlertStore(public_folder / "judder.db")
+    record_all(store, [make_event(1)])
+    if not running:
+        store.close()
+    os.seteuid(NOBODY)
+    try:
+        with AlertStore.read_only(store.path) as reader:
+            found = reader.alerts()
+    finally:
+        os.seteuid(0)
+    assert len(found) == 1
+    store.close()
+
+
+def test_a_full_disk_is_told_and_nothing_is_half_written(store: AlertStore, make_event: MakeEvent) -> None:
+    record_all(store, [make_event(1)])
+    with store.database.reading() as connection:
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StoreError, match="full; free space on the disk"):
+        record_all(store, [make_event(n, alert=n) for n in range(2, 200)])
+    assert store.error is not None
+    assert "free space" in store.error
+    stored = len(store.alerts(limit=1000))
+    assert stored == store.outbox.depth()
+    assert 1 <= stored < 199
+    with store.database.reading() as connection:
+        connection.execute("PRAGMA max_page_count = 100000")
+    record_all(store, [make_event(1000, alert=1000)])
+    assert store.error is None
+
+
+def test_a_refusal_of_ours_is_no_error_of_the_disk(store: AlertStore) -> None:
+    with pytest.raises(StoreError):
+        store.acknowledge("ffff", "ada", NOW)
+    assert (store.error, store.damaged) == (None, False)
+
+
+def test_damage_found_while_running_is_told(tmp_path: Path, make_event: MakeEvent) -> None:
+    path = tmp_path / "judder.db"
+    with AlertStore(path) as store:
+        record_all(store, [make_event(n, alert=n) for n in range(1, 50)])
+    content = bytearray(path.read_bytes())
+    content[4096:] = b"\xa5" * (len(content) - 4096)
+    path.write_bytes(content)
+    with AlertStore(path) as store:
+        with pytest.raises(StoreError, match="restart judder"):
+            store.alerts()
+        assert store.damaged
+
+
+def test_an_unreadable_event_names_its_alert(store: AlertStore, make_event: MakeEvent) -> None:
+    store.record(make_event(1), None)
+    with store.database.transaction() as connection:
+        connection.execute("UPDATE event SET document = '{}'")
+    with pytest.raises(StoreError, match="alert 0199c000-aaaa-7000-8000-000000000000: not an alert event"):
+        store.alerts()

@@ -1,0 +1,145 @@
+"""The waveform around an alert: what is in it, how much is kept, and a disk that refuses."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agent.sensing.ring_buffer import RingBuffer
+from agent.sensing.sampler import SamplerStatus, SensorState
+from agent.system.watchdog import Watchdog
+from agent.waveforms.around_alert import Evidence, EvidenceSettings
+from firmware_bridge.chip.accelerometer import SampleBlock, SensorInfo
+from firmware_bridge.clock import SimulatedClock
+from firmware_bridge.recording import load_recording
+
+RATE_HZ = 800.0
+INFO = SensorInfo("adxl345", "sim:press", 0x53, RATE_HZ, 16.0, 1 / 256, 32, simulated=True)
+
+
+class Bench:
+    """Evidence of a sensor whose samples the test makes, numbered on x and turn by turn on y."""
+
+    def __init__(self, folder: Path, settings: EvidenceSettings | None = None) -> None:
+        self.clock = SimulatedClock()
+        self.folder = folder / "evidence"
+        settings = settings or EvidenceSettings(before_s=1.0, after_s=0.5)
+        self.ring = RingBuffer(settings.samples(RATE_HZ) or 8192, 3)
+        self.status = SamplerStatus(SensorState.SAMPLING, info=INFO, rate_hz=RATE_HZ)
+        self.evidence = Evidence(self.folder, settings, self.clock, Watchdog(lambda state: None, self.clock))
+        self.evidence.watch("press", self.ring, lambda: self.status)
+
+    def feed(self, seconds: float, lost: int = 0) -> None:
+        count = round(seconds * RATE_HZ)
+        numbers = np.arange(self.ring.total, self.ring.total + count)
+        samples = np.stack([numbers % 2000, numbers // 2000, 0 * numbers], axis=1).astype(np.float32) / 256
+        self.clock.advance(seconds)
+        self.ring.append(SampleBlock(samples, self.clock.monotonic_ns(), RATE_HZ, lost))
+
+    def capture(self, label: str = "raised-0199") -> Path:
+        path = self.evidence.capture("press", label, "part level")
+        assert path is not None
+        return path
+
+
+def numbers(path: Path) -> list[int]:
+    counts = np.rint(load_recording(path).samples.astype(np.float64) * 256).astype(int)
+    return [int(number) for number in counts[:, 0] + 2000 * counts[:, 1]]
+
+
+def test_the_seconds_before_and_after(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.feed(5.0)
+    path = bench.capture()
+    bench.evidence.turn()
+    assert not path.exists()
+    bench.feed(0.6)
+    bench.evidence.turn()
+    assert numbers(path) == list(range(3200, 4400))
+    recording = load_recording(path)
+    assert (recording.rate_hz, recording.columns) == (RATE_HZ, ("x", "y", "z"))
+    assert recording.notes[-1] == "part level"
+    assert path.name == "20260101T000005Z-press-raised-0199.wav"
+
+
+def test_soon_after_the_start_there_is_less(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.feed(0.25)
+    path = bench.capture()
+    bench.feed(0.5)
+    bench.evidence.turn()
+    assert numbers(path) == list(range(600))
+
+
+def test_a_sensor_that_fell_silent_is_not_waited_for(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.feed(2.0)
+    path = bench.capture()
+    bench.clock.advance(2.4)
+    bench.evidence.turn()
+    assert not path.exists()
+    bench.clock.advance(0.2)
+    bench.evidence.turn()
+    assert numbers(path) == list(range(800, 1600))
+
+
+def test_a_gap_is_marked(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.feed(2.0)
+    path = bench.capture()
+    bench.feed(0.5, lost=3)
+    bench.evidence.turn()
+    assert [segment.end for segment in load_recording(path).segments] == [800, 1200]
+
+
+def test_a_sensor_that_never_sampled_leaves_nothing(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.status = SamplerStatus()
+    path = bench.capture()
+    bench.clock.advance(10)
+    bench.evidence.turn()
+    assert not path.exists()
+
+
+def test_the_oldest_make_room(tmp_path: Path) -> None:
+    # A file is 44 bytes, 1200 samples of 6 bytes, and a side-car of about 400: four fit into 32 kB.
+    bench = Bench(tmp_path, EvidenceSettings(before_s=1.0, after_s=0.5, max_mb=0.032))
+    bench.feed(2.0)
+    paths = []
+    for _ in range(7):
+        paths.append(bench.capture())
+        bench.feed(1.0)
+        bench.evidence.turn()
+    assert [path.exists() for path in paths] == [False] * 3 + [True] * 4
+    assert len(list(bench.folder.iterdir())) == 8
+
+
+def test_none_is_kept_if_none_is_wanted(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, EvidenceSettings(max_mb=0.0))
+    bench.feed(2.0)
+    assert bench.evidence.capture("press", "raised-0199", "") is None
+    assert EvidenceSettings(max_mb=0.0).samples(RATE_HZ) == 0
+
+
+def test_a_disk_that_refuses_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench(tmp_path)
+    bench.folder.write_text("in the way")
+    bench.feed(2.0)
+    with caplog.at_level(logging.ERROR):
+        for number in range(3):
+            bench.capture(str(number))
+            bench.feed(1.0)
+            bench.evidence.turn()
+    assert [record.getMessage().startswith("no evidence is kept: ") for record in caplog.records] == [True]
+
+
+def test_what_waits_is_written_at_the_end(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.feed(2.0)
+    bench.evidence.start()
+    path = bench.capture()
+    assert bench.evidence.stop(5.0)
+    assert numbers(path)[-1] == 1599

@@ -1,0 +1,91 @@
+"""Telling chips by their identity registers, and finding them on a bus."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+
+from firmware_bridge.bus.protocol import I2CBus
+from firmware_bridge.bus.simulated import SimulatedBus
+from firmware_bridge.chip.accelerometer import DRIVERS, simulate
+from firmware_bridge.chip.identity import ADDRESSES, IDENTITIES, Answer, identify, scan
+from firmware_bridge.clock import SimulatedClock
+from firmware_bridge.errors import BusError
+from firmware_bridge.signals import Silence
+
+# Data sheets: chip, identity registers, addresses with the address pin low and high (the ADXL345's: its own).
+FACTS = [
+    ("adxl345", {0x00: 0xE5}, (0x53, 0x1D)),
+    ("adxl355", {0x00: 0xAD, 0x01: 0x1D, 0x02: 0xED}, (0x1D, 0x53)),
+    ("lis3dh", {0x0F: 0x33}, (0x18, 0x19)),
+    ("lsm6dso", {0x0F: 0x6C}, (0x6A, 0x6B)),
+    ("mpu6050", {0x75: 0x68}, (0x68, 0x69)),
+]
+
+
+class Clockwork:
+    """Something that is no accelerometer: a real-time clock, say."""
+
+    def read(self, register: int, length: int) -> bytes:
+        return bytes(length)
+
+    def write(self, register: int, data: bytes) -> None:
+        raise AssertionError("a scan writes nothing")
+
+    def power_cycle(self) -> None:
+        pass
+
+
+class Picky(Clockwork):
+    """A device that does not acknowledge registers it does not have."""
+
+    def read(self, register: int, length: int) -> bytes:
+        if register > 0x0E:
+            raise BusError("no such register", bus="sim:bench", code=errno.EREMOTEIO)
+        return bytes(length)
+
+
+def test_the_table_is_that_of_the_data_sheets() -> None:
+    assert [(chip, dict(IDENTITIES[chip]), ADDRESSES[chip]) for chip in sorted(IDENTITIES)] == FACTS
+    assert IDENTITIES.keys() == ADDRESSES.keys() == DRIVERS.keys()
+
+
+@pytest.mark.parametrize("chip", DRIVERS)
+def test_each_chip_is_known_at_any_address(clock: SimulatedClock, bus: SimulatedBus, chip: str) -> None:
+    bus.attach(0x42, simulate(chip, clock, Silence()))
+    assert identify(bus, 0x42) == chip
+
+
+def test_scan_goes_by_identity(clock: SimulatedClock, bus: SimulatedBus, real_bus: I2CBus) -> None:
+    # Each at the address that another chip usually has.
+    bus.attach(0x53, simulate("adxl355", clock, Silence()))
+    bus.attach(0x1D, simulate("adxl345", clock, Silence()))
+    bus.attach(0x19, simulate("lis3dh", clock, Silence()))
+    bus.attach(0x68, Clockwork())
+    bus.attach(0x6B, Picky())
+    found = [
+        Answer(0x19, "lis3dh"),
+        Answer(0x1D, "adxl345"),
+        Answer(0x53, "adxl355"),
+        Answer(0x68, None),
+        Answer(0x6B, None),
+    ]
+    assert scan(bus) == found
+    assert scan(real_bus) == found
+
+
+def test_scan_leaves_other_addresses_alone(bus: SimulatedBus) -> None:
+    class Untouchable(Clockwork):
+        def read(self, register: int, length: int) -> bytes:
+            raise AssertionError("read")
+
+    bus.attach(0x50, Untouchable())
+    assert scan(bus) == []
+
+
+def test_a_bus_that_fails_is_not_an_empty_one(bus: SimulatedBus) -> None:
+    bus.fail_next(1, errno.ETIMEDOUT)
+    with pytest.raises(BusError) as caught:
+        scan(bus)
+    assert caught.value.code == errno.ETIMEDOUT
