@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from agent.config.file import Config, Regimes, Sensor
+from agent.config.file import Config
+from agent.config.sensor import Regimes, Sensor
+from agent.config.uplink import SparkplugSettings
 from agent.control.commands import Commands
 from agent.errors import ConfigError
 from agent.inference.detector import Detector, open_detector
-from agent.judging.alarm import Alarm, Rule, Transition
-from agent.judging.alert import AlertEvent, Subject
+from agent.judging.alarm import Alarm, Transition
+from agent.judging.alert import AlertEvent, Rule, Subject
 from agent.judging.ensemble import Judge, joined
 from agent.judging.monitor import Monitor
 from agent.judging.regime import SEARCH_BINS, Band, RegimeJudge, SpeedRegime, ToldRegime
@@ -26,10 +28,9 @@ from agent.station import Station
 from agent.storage.alerts import AlertRecord, AlertStore
 from agent.system.backoff import Backoff
 from agent.system.watchdog import Watchdog
-from agent.uplink.connection import SparkplugSettings
 from agent.uplink.dialect import Dialect
 from agent.uplink.forwarder import Forwarder
-from agent.uplink.json_dialect import PlainDialect
+from agent.uplink.json_dialect import JsonDialect
 from agent.waveforms.around_alert import Evidence
 from firmware_bridge.clock import Clock, SystemClock
 from firmware_bridge.errors import BridgeError
@@ -255,13 +256,13 @@ def forwarder(
 
 def _plain(config: Config, commands: Commands, clock: Clock) -> Dialect:
     assert config.uplink is not None
-    return PlainDialect(
+    return JsonDialect(
         config.gateway,
         clock,
         version=version(),
         simulated=_simulated(config),
         announcements=_announcements(config),
-        commands=commands if config.uplink.commands else None,
+        answer=commands.answer if config.uplink.commands else None,
     )
 
 

@@ -16,8 +16,7 @@ from agent.control.commands import Commands
 from agent.control.handlers import Handlers
 from agent.control.socket import ControlServer
 from agent.errors import AgentError, ConfigError, StoreError
-from agent.judging.alarm import Change, Rule
-from agent.judging.alert import AlertEvent
+from agent.judging.alert import AlertEvent, Change, Rule
 from agent.reporting.metrics import AlertCounter
 from agent.reporting.status import version
 from agent.reporting.telemetry import Telemetry

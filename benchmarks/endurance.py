@@ -17,11 +17,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agent.config.file import TelemetryIntervals
+from agent.config.alarm import AlarmPolicy
+from agent.config.names import GatewayName
+from agent.config.reporting import TelemetryIntervals
+from agent.config.storage import HistoryLimits
 from agent.inference.bundle import read_bundle
 from agent.inference.detector import Detector
 from agent.inference.window import WindowSpec
-from agent.judging.alarm import Alarm, AlarmPolicy
+from agent.judging.alarm import Alarm
 from agent.judging.alert import AlertEvent
 from agent.judging.monitor import Monitor
 from agent.judging.sensor_watch import SensorWatch
@@ -29,11 +32,11 @@ from agent.reporting.telemetry import Telemetry
 from agent.sensing.ring_buffer import RingBuffer, WindowReader
 from agent.sensing.sampler import Sampler, SamplerStatus, SensorState
 from agent.station import Station
-from agent.storage.alerts import AlertStore, HistoryLimits
+from agent.storage.alerts import AlertStore
 from agent.storage.outbox import Delivery
 from agent.system.backoff import Backoff
 from agent.system.watchdog import Watchdog
-from agent.uplink.messages import GatewayName, alert_message
+from agent.uplink.messages import alert_message
 from benchmarks.window_path import BUNDLE
 from firmware_bridge.chip.accelerometer import Accelerometer, SampleBlock
 from firmware_bridge.clock import SimulatedClock

@@ -17,10 +17,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from agent.config.alarm import AlarmPolicy
 from agent.inference.detector import Detector, judge_recording, open_detector
 from agent.inference.manifest import Manifest
 from agent.inference.scoring import Level, Threshold, Thresholds, score_from_rate
-from agent.judging.alarm import Alarm, AlarmPolicy, Episode, Rule, episodes
+from agent.judging.alarm import Alarm, Episode, episodes
+from agent.judging.alert import Rule
 from agent.judging.drift_evidence import EvidenceLines, Persistence, excused
 from firmware_bridge.recording import Recording
 from trainer.benchmark.events import count_events, observe, told

@@ -18,10 +18,11 @@ import numpy.typing as npt
 from tflite_runtime.interpreter import Interpreter
 
 import agent
+from agent.config.alarm import AlarmPolicy
 from agent.inference.bundle import Bundle, read_bundle
 from agent.inference.detector import Detector, judge_recording
 from agent.inference.window import WindowSpec
-from agent.judging.alarm import Alarm, AlarmPolicy
+from agent.judging.alarm import Alarm
 from agent.sensing.ring_buffer import RingBuffer, WindowReader
 from benchmarks.bundles import RATE_HZ, default_bundle, healthy
 from benchmarks.timing import cpu_us

@@ -23,10 +23,35 @@ ALLOWED = {
         "agent.errors",
         "agent.decode",
         "agent.judging.alarm",  # the trainer counts the alerts that the gateway would raise
+        "agent.judging.alert",
+        "agent.config.alarm",
         "firmware_bridge",
     ),
 }
 """What modules below a folder may import of ours; the longest folder counts."""
+
+ORDER = {
+    "agent": (
+        "errors",
+        "decode",
+        "utc",
+        "config",
+        "system",
+        "inference",
+        "sensing",
+        "judging",
+        "waveforms",
+        "storage",
+        "uplink",
+        "station",
+        "reporting",
+        "control",
+        "assembly",
+        "daemon",
+        "cli",
+    ),
+}
+"""The rooms of a package, the lowest first: folders, and modules at its root. None imports one above it."""
 
 HEAVY = ("tensorflow", "keras", "matplotlib", "torch", "jax", "scipy", "h5py", "pyarrow", "PIL")
 
@@ -58,6 +83,37 @@ def test_imports_go_one_way(package: str) -> None:
         for name in imported(path):
             if under(name, PACKAGES):
                 assert under(name, ALLOWED[folder]), f"{relative} imports {name}"
+
+
+@pytest.mark.parametrize("package", ORDER)
+def test_no_room_imports_one_above_it(package: str) -> None:
+    order = ORDER[package]
+    for path in modules(package):
+        room = path.relative_to(ROOT / package).parts[0].removesuffix(".py")
+        if room == "__init__":
+            continue
+        assert room in order, f"{path}: which floor is {room} on?"
+        for name in imported(path):
+            if under(name, (package,)) and name != package:
+                other = name.split(".")[1]
+                if other in order:  # else it is a name of the package itself
+                    assert order.index(other) <= order.index(room), f"{path.relative_to(ROOT)} imports {name}"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_is_at_most_two_folders_deep_and_has_few_modules_at_its_root(package: str) -> None:
+    assert all(len(path.relative_to(ROOT / package).parts) <= 3 for path in modules(package))
+    if package in ORDER:
+        at_the_root = [path for path in (ROOT / package).glob("*.py") if path.stem != "__init__"]
+        assert len(at_the_root) <= 8
+
+
+def test_the_configuration_needs_nothing_but_the_decoder() -> None:
+    allowed = ("agent.config", "agent.decode", "agent.errors", "firmware_bridge.bus.fault_plan")
+    for path in modules("agent/config"):
+        for name in imported(path):
+            if under(name, PACKAGES):
+                assert under(name, allowed), f"{path} imports {name}"
 
 
 @pytest.mark.parametrize("package", ["agent", "firmware_bridge"])
@@ -92,6 +148,15 @@ def test_nothing_heavy_is_loaded(code: str) -> None:
     assert not loaded & {*HEAVY, "paho", "smbus2"}
 
 
-def test_the_help_of_the_gateway_does_not_load_numpy() -> None:
-    probe = "from agent.cli.main import main; import sys; assert 'numpy' not in sys.modules"
+@pytest.mark.parametrize(
+    "needed",
+    [
+        "agent.cli.main",
+        "agent.config.file",
+        "agent.control.socket",
+        "agent.storage.alerts",  # what 'judder alerts' reads
+    ],
+)
+def test_a_command_that_asks_the_daemon_or_the_store_does_not_load_numpy(needed: str) -> None:
+    probe = f"import {needed}, sys; assert 'numpy' not in sys.modules"
     subprocess.run([sys.executable, "-c", probe], check=True, cwd=ROOT, timeout=60)

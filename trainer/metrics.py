@@ -10,9 +10,10 @@ import numpy.typing as npt
 from scipy.stats import chi2
 from sklearn import metrics
 
+from agent.config.alarm import AlarmPolicy
 from agent.inference.manifest import Manifest
 from agent.inference.scoring import Level, Thresholds
-from agent.judging.alarm import Alarm, AlarmPolicy, episodes
+from agent.judging.alarm import Alarm, episodes
 from trainer.errors import DataError
 from trainer.evaluation import CONFIDENCE, upper_limit
 from trainer.labels import Label, anomalies

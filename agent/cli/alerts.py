@@ -82,7 +82,8 @@ def _cause(record: AlertRecord) -> str:
 
 
 def _as_json(record: AlertRecord) -> dict[str, Any]:
-    from agent.uplink.messages import event_to_json, format_utc
+    from agent.judging.alert import event_to_json
+    from agent.utc import format_utc
 
     def utc(name: str) -> str | None:
         at = getattr(record, name)

@@ -12,7 +12,7 @@ from agent.cli.sensor_options import SensorOptions, chosen_sensor, sensor_option
 if TYPE_CHECKING:
     from threading import Event
 
-    from agent.config.file import Sensor
+    from agent.config.sensor import Sensor
     from agent.sensing.sampler import Sampler
     from agent.waveforms.recorder import Recorder
     from firmware_bridge.clock import Clock

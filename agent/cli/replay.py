@@ -107,7 +107,8 @@ def _alerts(
     manifest: Manifest, starts: IndexArray, verdicts: Sequence[Verdict], rate_hz: float | None
 ) -> list[Alert]:
     """Return the alerts that the gateway's default alarm rules would have raised."""
-    from agent.judging.alarm import Alarm, AlarmPolicy, episodes
+    from agent.config.alarm import AlarmPolicy
+    from agent.judging.alarm import Alarm, episodes
 
     alarm = Alarm(replace(manifest, rate_hz=manifest.rate_hz or rate_hz), AlarmPolicy())
     found = episodes((verdict.score for verdict in verdicts), alarm)

@@ -15,7 +15,7 @@ from agent.cli.run import stop_event
 from agent.cli.sensor_options import SensorOptions, chosen_sensor, described_sensor, sensor_options
 
 if TYPE_CHECKING:
-    from agent.config.file import Sensor
+    from agent.config.sensor import Sensor
     from firmware_bridge.bus.protocol import I2CBus
     from firmware_bridge.chip.accelerometer import Accelerometer
     from firmware_bridge.clock import Clock
@@ -146,7 +146,7 @@ def rate(options: SensorOptions, as_json: bool, seconds: float) -> None:
 
 def _on_that_bus(options: SensorOptions) -> Sensor:
     """Return a sensor that stands for the bus; which chip is there is the question."""
-    from agent.config.file import IIO, SIMULATED
+    from agent.config.sensor import IIO, SIMULATED
     from firmware_bridge.chip.accelerometer import DRIVERS
 
     if options.bus is None or options.chip is not None or options.bus.startswith((SIMULATED, IIO)):
@@ -156,7 +156,7 @@ def _on_that_bus(options: SensorOptions) -> Sensor:
 
 @contextmanager
 def _bus(chosen: Sensor) -> Iterator[I2CBus]:
-    from agent.config.file import IIO
+    from agent.config.sensor import IIO
     from agent.sensing.opening import sensor_bus
     from firmware_bridge.clock import SystemClock
 

@@ -13,7 +13,7 @@ import click
 from agent.cli.options import config_option
 
 if TYPE_CHECKING:
-    from agent.config.file import Sensor
+    from agent.config.sensor import Sensor
     from firmware_bridge.bus.protocol import I2CBus
     from firmware_bridge.chip.identity import Answer
 
@@ -73,7 +73,7 @@ def described_sensor(options: SensorOptions, bus: str) -> Sensor:
         BusError: If the chip was not named, and the bus cannot be read.
         SensorError: If the chip is not known.
     """
-    from agent.config.file import IIO, SIMULATED
+    from agent.config.sensor import IIO, SIMULATED
 
     simulated = bus.startswith(SIMULATED)
     if options.signal is not None and not simulated:
@@ -123,7 +123,7 @@ def _found_on(bus: str, address: int | None) -> Answer:
 
 
 def _sensor(options: SensorOptions, bus: str, chip: str, address: int | None) -> Sensor:
-    from agent.config.file import SIMULATED, Sensor
+    from agent.config.sensor import SIMULATED, Sensor
     from firmware_bridge.chip.accelerometer import offered
 
     offer = offered(chip)
@@ -140,7 +140,7 @@ def _sensor(options: SensorOptions, bus: str, chip: str, address: int | None) ->
 
 
 def _kernel_sensor(options: SensorOptions, bus: str) -> Sensor:
-    from agent.config.file import Sensor
+    from agent.config.sensor import Sensor
 
     if options.rate is None:
         raise click.UsageError("--rate is needed for a device of the kernel (iio:NAME)")

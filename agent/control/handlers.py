@@ -15,7 +15,7 @@ from agent.station import Station
 from agent.storage.alerts import AlertStore
 from agent.storage.overrides import ThresholdOverride
 from agent.uplink.connection import UplinkStatus
-from agent.uplink.messages import format_utc
+from agent.utc import format_utc
 from firmware_bridge.clock import Clock
 
 Arguments = Mapping[str, Any]

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from agent.errors import BundleError, ModelError, WindowError
 from agent.inference import scoring_arrays
 from agent.inference.bundle import Bundle, read_bundle
-from agent.inference.features import AxisStatistics, Contribution, axis_statistics
+from agent.inference.explanation import AxisStatistics, Contribution
+from agent.inference.features import axis_statistics
 from agent.inference.manifest import Manifest
 from agent.inference.model import TFLiteModel
 from agent.inference.parts import Models, Part, ReconstructionPart, log_p, votes

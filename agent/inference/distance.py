@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.decode import Range
-from agent.inference.features import Contribution
+from agent.inference.explanation import Contribution
 from agent.inference.parts import Models, Power, Weight, band_name, shares
 from agent.inference.process_columns import ValueColumns, VariationColumns
 from agent.inference.scoring import Tail

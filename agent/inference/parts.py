@@ -19,13 +19,8 @@ import numpy.typing as npt
 
 from agent.decode import Range
 from agent.inference.error_distance import ErrorDistance
-from agent.inference.features import (
-    Contribution,
-    Features,
-    SpectrumFeatures,
-    mean_absolute,
-    mean_square,
-)
+from agent.inference.explanation import Contribution
+from agent.inference.features import Features, SpectrumFeatures, mean_absolute, mean_square
 from agent.inference.model import STACK, TFLiteModel
 from agent.inference.scoring import Tail, Vote, sidak
 from agent.inference.window_numbers import WindowNumbers

@@ -5,56 +5,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from enum import StrEnum
-from typing import Annotated, Protocol
+from typing import Protocol
 
-from agent.decode import Range
+from agent.config.alarm import AlarmPolicy
 from agent.inference.scoring import Level, Thresholds
 from agent.inference.window import WindowSpec
+from agent.judging.alert import Change, Rule
 from agent.judging.drift_evidence import EvidenceLines, Persistence, excused
-
-
-class Change(StrEnum):
-    """What happened to an alert."""
-
-    RAISED = "raised"
-    ESCALATED = "escalated"
-    CLEARED = "cleared"
-
-
-class Rule(StrEnum):
-    """What gave an alert its level."""
-
-    K_OF_N = "k-of-n"
-    """Enough single windows at or above the threshold."""
-    PERSISTENCE = "persistence"
-    """Many windows that are a little abnormal (see ``persistence``)."""
-
-
-@dataclass(frozen=True)
-class AlarmPolicy:
-    """How many windows make a level, and how quiet it must be to end it."""
-
-    k: Annotated[int, Range(1, 1000, "windows")] = 2
-    """Windows at or above a threshold, out of the last ``n``, that make its level."""
-    n: Annotated[int, Range(1, 1000, "windows")] = 3
-    """Windows looked at; also the quiet ones in a row that clear an alert."""
-    hysteresis: Annotated[float, Range(0.0, 1.0)] = 0.1
-    """A window is quiet below the warning threshold less this fraction of it."""
-    persistence_hours: Annotated[float, Range(0.0, 1e6, "h")] = 720.0
-    """Mean time between false warnings by evidence over windows, 1 or more; 0 turns that rule off."""
-
-    def __post_init__(self) -> None:
-        if self.k > self.n:
-            raise ValueError(f"k = {self.k} of n = {self.n} windows can never happen; k must not exceed n")
-        if 0.0 < self.persistence_hours < 1.0:
-            raise ValueError(
-                f"persistence_hours = {self.persistence_hours:g}: give 1 h or more, or 0 to turn it off"
-            )
-
-    def quiet_below(self, warning: float) -> float:
-        """Return the score below which a window is quiet, from the warning threshold."""
-        return warning - self.hysteresis * abs(warning)
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from agent.inference.features import AxisStatistics, Contribution
+from agent.inference.explanation import AxisStatistics, Contribution
 from agent.inference.scoring import Level
-from agent.judging.alarm import Change, Rule
+from agent.utc import format_utc, parse_utc
+
+
+class Change(StrEnum):
+    """What happened to an alert."""
+
+    RAISED = "raised"
+    ESCALATED = "escalated"
+    CLEARED = "cleared"
+
+
+class Rule(StrEnum):
+    """What gave an alert its level."""
+
+    K_OF_N = "k-of-n"
+    """Enough single windows at or above the threshold."""
+    PERSISTENCE = "persistence"
+    """Many windows that are a little abnormal (see ``persistence``)."""
 
 
 class Subject(StrEnum):
@@ -61,3 +80,55 @@ class AlertEvent:
     the threshold; None for a sensor's alert."""
     windows: int = 0
     """Windows that the rule looked at; 0 for a sensor's alert."""
+
+
+def event_to_json(event: AlertEvent) -> dict[str, Any]:
+    """Return an alert event as JSON types; ``event_from_json`` reads it back without loss."""
+    document = asdict(event)
+    document["message_id"] = document.pop("event_id")
+    return document | {
+        "change": event.change.value,
+        "subject": event.subject.value,
+        "rule": event.rule and event.rule.value,
+        "level": event.level.name.lower(),
+        "at": format_utc(event.at),
+        "statistics": [asdict(axis) for axis in event.statistics],
+        "contributions": [asdict(contribution) for contribution in event.contributions],
+    }
+
+
+def event_from_json(document: Mapping[str, Any]) -> AlertEvent:
+    """Return the alert event of an alert payload or of ``event_to_json``.
+
+    Raises:
+        ValueError: If a field is missing or is not what it should be.
+    """
+    try:
+        return AlertEvent(
+            event_id=str(document["message_id"]),
+            alert_id=str(document["alert_id"]),
+            sensor=str(document["sensor"]),
+            change=Change(document["change"]),
+            level=Level[document["level"].upper()],
+            at=parse_utc(document["at"]),
+            score=float(document["score"]),
+            threshold=float(document["threshold"]),
+            part=str(document["part"]),
+            rule=_rule(document),
+            windows=int(document.get("windows", 0)),
+            statistics=tuple(AxisStatistics(**axis) for axis in document["statistics"]),
+            contributions=tuple(Contribution(**contribution) for contribution in document["contributions"]),
+            model=str(document["model"]),
+            simulated=bool(document["simulated"]),
+            subject=Subject(document.get("subject", Subject.MACHINE)),
+            reason=str(document.get("reason", "")),
+        )
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"not an alert event: {error!r}") from error
+
+
+def _rule(document: Mapping[str, Any]) -> Rule | None:
+    """Return the rule of an event; those told before there was more than one rule do not name it."""
+    if "rule" in document:
+        return None if document["rule"] is None else Rule(document["rule"])
+    return None if document.get("subject") == Subject.SENSOR.value else Rule.K_OF_N

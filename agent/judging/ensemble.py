@@ -22,7 +22,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from agent.config.file import Combination
+from agent.config.sensor import Combination
 from agent.inference.detector import Detector, Explanation, Verdict
 from agent.inference.manifest import Manifest
 from agent.inference.scoring import Thresholds, score_from_log_p

@@ -12,18 +12,19 @@ from threading import Event, Lock, Thread
 
 import numpy as np
 
+from agent.config.alarm import AlarmPolicy
 from agent.errors import StoreError, WindowError
 from agent.inference.detector import Verdict
 from agent.inference.scoring import Level, Thresholds
-from agent.judging.alarm import Alarm, AlarmPolicy, Change, Transition
-from agent.judging.alert import SENSOR_PART, AlertEvent, Subject
+from agent.judging.alarm import Alarm, Transition
+from agent.judging.alert import SENSOR_PART, AlertEvent, Change, Subject
 from agent.judging.ensemble import Judge
 from agent.judging.regime import RegimeJudge
 from agent.judging.sensor_watch import SensorChange, SensorWatch
+from agent.judging.summary import ScoreSummary
 from agent.sensing.ring_buffer import Window, WindowReader
 from agent.system.uuid7 import uuid7
 from agent.system.watchdog import Watchdog
-from agent.uplink.messages import ScoreSummary
 from firmware_bridge.clock import NS_PER_S, Clock
 
 logger = logging.getLogger(__name__)

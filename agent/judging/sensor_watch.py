@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from agent.judging.alarm import Change
+from agent.judging.alert import Change
 from agent.judging.sample_check import PositionCheck, SampleCheck
 from agent.sensing.sampler import SamplerStatus, SensorState, place_of
 from firmware_bridge.clock import NS_PER_S, Clock

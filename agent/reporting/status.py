@@ -8,11 +8,12 @@ from datetime import datetime
 from importlib import metadata
 from typing import Any
 
+from agent.config.names import GatewayName
 from agent.station import Station
 from agent.storage.alerts import AlertStore
 from agent.storage.outbox import Total
 from agent.uplink.connection import UplinkStatus
-from agent.uplink.messages import GatewayName, format_utc
+from agent.utc import format_utc
 
 
 def version() -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from agent.config.file import TelemetryIntervals
+from agent.config.names import GatewayName
+from agent.config.reporting import TelemetryIntervals
 from agent.errors import StoreError
 from agent.station import Station
+from agent.storage.message import Message
 from agent.storage.outbox import Outbox
-from agent.uplink.messages import GatewayName, Message, health_message, score_message
+from agent.uplink.messages import health_message, score_message
 from firmware_bridge.clock import NS_PER_S, Clock
 
 logger = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from agent.config.file import IIO, Sensor
+from agent.config.sensor import IIO, Sensor
 from agent.sensing.opening import open_on
 from agent.sensing.sampler import watermark
 from firmware_bridge.bus.load import USABLE, USUAL_SPEED_HZ, BusLoad, kernel_speed_hz, load_of

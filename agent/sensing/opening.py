@@ -7,8 +7,9 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
 from typing import TypeAlias
 
-from agent.config.file import IIO, Sensor
-from firmware_bridge.bus.faulty import FaultPlan, FaultyBus
+from agent.config.sensor import IIO, Sensor
+from firmware_bridge.bus.fault_plan import FaultPlan
+from firmware_bridge.bus.faulty import FaultyBus
 from firmware_bridge.bus.protocol import I2CBus, open_bus
 from firmware_bridge.bus.simulated import SimulatedBus
 from firmware_bridge.chip.accelerometer import (

@@ -8,19 +8,19 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
-from agent.decode import Range
+from agent.config.storage import HistoryLimits, OutboxLimits
 from agent.errors import StoreError
 from agent.inference.scoring import Level
-from agent.judging.alarm import Change
-from agent.judging.alert import AlertEvent, Subject
+from agent.judging.alert import AlertEvent, Change, Subject, event_from_json, event_to_json
 from agent.storage.database import Database, check, quarantine
-from agent.storage.outbox import Outbox, OutboxLimits
+from agent.storage.message import Message
+from agent.storage.outbox import Outbox
 from agent.storage.overrides import ThresholdOverrides
 from agent.storage.regimes import ToldRegimes
 from agent.system.journal import Entry, fields
-from agent.uplink.messages import Message, event_from_json, event_to_json, format_utc, parse_utc
+from agent.utc import format_utc, parse_utc
 
 logger = logging.getLogger(__name__)
 
@@ -54,14 +54,6 @@ class AlertRecord:
     def active(self) -> bool:
         """True until the alert is cleared."""
         return self.cleared_at is None
-
-
-@dataclass(frozen=True)
-class HistoryLimits:
-    """How much of the past is kept."""
-
-    cleared_alerts: Annotated[int, Range(0, 10_000_000, "alerts")] = 10_000
-    """Of the cleared alerts the newest so many; those that are active or not yet delivered are kept, too."""
 
 
 class AlertStore:

@@ -7,25 +7,17 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Event
-from typing import Annotated
 
-from agent.decode import Range
+from agent.config.storage import OutboxLimits
 from agent.storage.database import Database
-from agent.uplink.messages import Kind, Message, format_utc, parse_utc
+from agent.storage.message import Kind, Message
+from agent.utc import format_utc, parse_utc
 
 logger = logging.getLogger(__name__)
 
 PRIORITY = {Kind.ALERT: 0, Kind.HEALTH: 1, Kind.SCORE: 2}
 REFUSALS = 3
 """Telemetry that the broker refused so often is dropped, and counted; alerts are kept."""
-
-
-@dataclass(frozen=True)
-class OutboxLimits:
-    """How much may wait; alerts count, but are never dropped, not even beyond the limits."""
-
-    messages: Annotated[int, Range(100, 10_000_000, "messages")] = 100_000
-    payload_bytes: Annotated[int, Range(100_000, 100_000_000_000, "bytes")] = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from agent.inference.scoring import Threshold, Thresholds
 from agent.storage.database import Database
-from agent.uplink.messages import format_utc, parse_utc
+from agent.utc import format_utc, parse_utc
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from agent.storage.database import Database
-from agent.uplink.messages import format_utc
+from agent.utc import format_utc
 
 
 class ToldRegimes:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from paho.mqtt.reasoncodes import ReasonCode
 
+from agent.config.uplink import BrokerSettings
 from agent.errors import UplinkError
-from agent.uplink.connection import BrokerSettings
 from agent.uplink.tls import refusal_in_words
 
 # What to do about a refusal, by the name of its reason code (MQTT 5.0, section 2.4).

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from agent.uplink.messages import Message
+from agent.storage.message import Message
 
 
 @dataclass(frozen=True)

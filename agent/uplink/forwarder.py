@@ -7,12 +7,12 @@ from dataclasses import replace
 from threading import Event, Thread
 
 from agent.errors import StoreError, UplinkError
+from agent.storage.message import Message
 from agent.storage.outbox import Delivery, Outbox
 from agent.system.backoff import Backoff
 from agent.system.journal import Entry, fields
 from agent.system.watchdog import Watchdog
 from agent.uplink.connection import Uplink, UplinkStatus
-from agent.uplink.messages import Message
 from firmware_bridge.clock import NS_PER_S, Clock
 
 logger = logging.getLogger(__name__)

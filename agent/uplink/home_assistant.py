@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from agent.uplink.messages import GatewayName, Kind, status_topic, topic_of
+from agent.config.names import GatewayName
+from agent.storage.message import Kind
+from agent.uplink.messages import status_topic, topic_of
 
 PREFIX = "homeassistant"
 

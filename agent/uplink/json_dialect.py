@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from agent.control.commands import Commands
+from agent.config.names import GatewayName
+from agent.storage.message import Message
 from agent.uplink.dialect import Packet
-from agent.uplink.messages import (
-    GatewayName,
-    Message,
-    Presence,
-    command_topic,
-    reply_topic,
-    status_payload,
-    status_topic,
-)
+from agent.uplink.messages import Presence, command_topic, reply_topic, status_payload, status_topic
 from firmware_bridge.clock import Clock
 
 
-class PlainDialect:
+class JsonDialect:
     """Messages as they are; a retained status tells who is online (see ``dialect.Dialect``).
 
     Args:
@@ -28,7 +22,8 @@ class PlainDialect:
         version: Version of judder, for the status.
         simulated: True if any sensor is simulated, for the status.
         announcements: Further retained messages, payload by topic, told at each connection.
-        commands: Answers the commands that come in by the gateway's command topic; None if there is no such.
+        answer: Returns the reply to a command that came in by the gateway's command topic; None if commands are
+            not taken.
     """
 
     def __init__(
@@ -39,19 +34,19 @@ class PlainDialect:
         version: str,
         simulated: bool,
         announcements: Mapping[str, bytes] | None = None,
-        commands: Commands | None = None,
+        answer: Callable[[bytes], Mapping[str, Any]] | None = None,
     ) -> None:
         self._gateway = gateway
         self._clock = clock
         self._version = version
         self._simulated = simulated
         self._announcements = dict(announcements or {})
-        self._commands = commands
+        self._answer = answer
 
     @property
     def subscriptions(self) -> Sequence[str]:
         """The command topic, if commands are taken."""
-        return () if self._commands is None else (command_topic(self._gateway),)
+        return () if self._answer is None else (command_topic(self._gateway),)
 
     def will(self) -> Packet:
         """Return the status ``offline``."""
@@ -68,9 +63,9 @@ class PlainDialect:
 
     def answer(self, topic: str, payload: bytes) -> list[Packet]:
         """Return the reply to a command."""
-        if self._commands is None:
+        if self._answer is None:
             return []
-        reply = json.dumps(self._commands.answer(payload)).encode()
+        reply = json.dumps(self._answer(payload)).encode()
         return [Packet(reply_topic(self._gateway), reply)]
 
     def goodbye(self) -> list[Packet]:

@@ -8,11 +8,11 @@ from contextlib import suppress
 
 from paho.mqtt.enums import MQTTProtocolVersion
 
+from agent.config.uplink import BrokerSettings
 from agent.errors import UplinkError
+from agent.storage.message import Message
 from agent.storage.outbox import Delivery
-from agent.uplink.connection import BrokerSettings
 from agent.uplink.dialect import Dialect, Packet
-from agent.uplink.messages import Message
 from agent.uplink.mqtt_session import GOODBYE_TIMEOUT_S, Session, VersionRefusedError
 from firmware_bridge.clock import Clock
 

@@ -14,9 +14,9 @@ from paho.mqtt.client import Client, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
+from agent.config.uplink import BrokerSettings
 from agent.errors import UplinkError
 from agent.uplink.broker_access import explained, in_words, password, why_not_in
-from agent.uplink.connection import BrokerSettings
 from agent.uplink.dialect import Packet
 from agent.uplink.tls import tls_context
 

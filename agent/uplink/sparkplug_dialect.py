@@ -13,8 +13,8 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from agent.storage.message import Kind, Message
 from agent.uplink.dialect import Packet
-from agent.uplink.messages import Kind, Message
 from agent.uplink.sparkplug_metrics import metrics_of, names
 from agent.uplink.sparkplug_payload import DataType, Metric, asks, encode
 from firmware_bridge.clock import Clock

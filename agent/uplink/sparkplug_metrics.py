@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from agent.uplink.messages import Kind, Message
+from agent.storage.message import Kind, Message
 from agent.uplink.sparkplug_payload import DataType, Metric
 
 DOCUMENT = "document"

@@ -7,8 +7,8 @@ import select
 import ssl
 from pathlib import Path
 
+from agent.config.uplink import TlsSettings
 from agent.errors import UplinkError
-from agent.uplink.connection import TlsSettings
 
 _OWN = "the broker refuses this gateway's certificate"
 # What the broker may say, by OpenSSL's name of the alert (RFC 8446, section 6.2), and what to do about it.

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Lock, Thread
-from typing import Annotated
 
-from agent.decode import Range
+from agent.config.waveforms import EvidenceSettings
 from agent.sensing.ring_buffer import RingBuffer
 from agent.sensing.sampler import SamplerStatus
 from agent.system.watchdog import Watchdog
@@ -24,26 +23,8 @@ logger = logging.getLogger(__name__)
 POLL_S = 0.5
 PATIENCE_S = 2.0
 """How long to wait for samples that do not come, beyond the time that they need."""
-RESERVE_S = 5.0
-"""How much longer than a capture the ring buffer must be: the disk may be slow."""
 CHECK_IN_LIMIT_S = 30.0
 _MEGABYTE = 1_000_000
-
-
-@dataclass(frozen=True)
-class EvidenceSettings:
-    """How much of the waveform is kept."""
-
-    before_s: Annotated[float, Range(0.0, 300.0, "s")] = 10.0
-    """Seconds before the alert."""
-    after_s: Annotated[float, Range(0.1, 300.0, "s")] = 5.0
-    """Seconds after it."""
-    max_mb: Annotated[float, Range(0.0, 1e6, "MB")] = 100.0
-    """The oldest waveforms are deleted beyond this; 0 keeps none."""
-
-    def samples(self, rate_hz: float) -> int:
-        """Return how many samples a ring buffer must hold for it."""
-        return round((self.before_s + self.after_s + RESERVE_S) * rate_hz) if self.max_mb > 0 else 0
 
 
 @dataclass(frozen=True)

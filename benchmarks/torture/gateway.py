@@ -11,19 +11,20 @@ from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from threading import Event
 
+from agent.config.names import GatewayName
+from agent.config.storage import HistoryLimits, OutboxLimits
+from agent.config.uplink import BrokerSettings
 from agent.errors import StoreError
 from agent.inference.scoring import Level
-from agent.judging.alarm import Change
-from agent.judging.alert import AlertEvent
-from agent.storage.alerts import AlertStore, HistoryLimits
-from agent.storage.outbox import OutboxLimits
+from agent.judging.alert import AlertEvent, Change
+from agent.judging.summary import ScoreSummary
+from agent.storage.alerts import AlertStore
 from agent.system.backoff import Backoff
 from agent.system.uuid7 import uuid7
 from agent.system.watchdog import Watchdog
-from agent.uplink.connection import BrokerSettings
 from agent.uplink.forwarder import Forwarder
-from agent.uplink.json_dialect import PlainDialect
-from agent.uplink.messages import GatewayName, ScoreSummary, alert_message, score_message
+from agent.uplink.json_dialect import JsonDialect
+from agent.uplink.messages import alert_message, score_message
 from agent.uplink.mqtt import MqttUplink
 from firmware_bridge.clock import SystemClock
 
@@ -73,7 +74,7 @@ def run(settings: Settings, offset_s: Synchronized[float], raising: bool) -> Non
         username="gateway",
         password_file=settings.password_file,
     )
-    dialect = PlainDialect(GatewayName("plant", "gateway"), clock, version="0", simulated=True)
+    dialect = JsonDialect(GatewayName("plant", "gateway"), clock, version="0", simulated=True)
     uplink = MqttUplink(broker, dialect, clock)
     watchdog = Watchdog(lambda state: None, clock)
     Forwarder(store.outbox, uplink, clock, watchdog, Backoff(str(os.getpid()), 0.01, 0.05)).start()

@@ -7,52 +7,20 @@ judder does about each fault stands in ``docs/faults.md``.
 from __future__ import annotations
 
 import errno
-import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Literal, Self
 
 import numpy as np
 
 from firmware_bridge.bus.causes import CAUSES
+from firmware_bridge.bus.fault_plan import Fault, FaultKind, FaultPlan
 from firmware_bridge.bus.protocol import I2CBus
 from firmware_bridge.clock import NS_PER_S, Clock
-from firmware_bridge.errors import BusError, SignalError
-
-Axis = Literal["x", "y", "z"]
+from firmware_bridge.errors import BusError
 
 ADAPTER_TIMEOUT_S = 1.0
 """How long a Linux adapter waits for a line that is held low (``i2c_adapter.timeout``: HZ, one second)."""
 STRANGER = 0x5A
 """What every register of a swapped chip reads: no identity that judder knows."""
-
-
-class FaultKind(StrEnum):
-    """What can go wrong with the instrument."""
-
-    NAK = "nak"
-    """Transfers are not acknowledged: a loose contact."""
-    ARBITRATION = "arbitration"
-    """Another master wins the bus."""
-    TIMEOUT = "timeout"
-    """A chip stretches the clock until the adapter gives up."""
-    STUCK_SDA = "stuck_sda"
-    """A chip holds the data line low: nobody on the bus can be reached."""
-    BIT_FLIPS = "bit_flips"
-    """One bit of what is read is wrong: I2C has no checksum."""
-    BROWN_OUT = "brown_out"
-    """The supply dips: no answer while it lasts, then every register at its reset value."""
-    UNPLUGGED = "unplugged"
-    """The cable is pulled, and put back; it carries the supply, too."""
-    SWAPPED = "swapped"
-    """Another chip answers at the address, until the right one is put back."""
-    FROZEN_AXIS = "frozen_axis"
-    """An axis gives one code."""
-    SATURATED_AXIS = "saturated_axis"
-    """An axis is at full scale."""
-    LOOSE = "loose"
-    """The sensor is loose: it hangs askew, and rattles."""
 
 
 _ERRNO = {
@@ -70,73 +38,28 @@ BUS_FAULTS = frozenset({*_ERRNO, FaultKind.BIT_FLIPS, FaultKind.SWAPPED})
 """Faults that ``FaultyBus`` makes; the others are in what the chip feels."""
 
 
-@dataclass(frozen=True)
-class Fault:
-    """One fault, from its beginning to its end."""
+def drawn_plan(seed: int, duration_s: float, count: int) -> FaultPlan:
+    """Draw faults of all kinds, spread evenly over a duration, none longer than half of its turn.
 
-    kind: FaultKind
-    at_s: float
-    """When it begins, in seconds since the simulation began."""
-    duration_s: float = 1.0
-    """How long it lasts."""
-    share: float = 1.0
-    """Part of the transfers that are hit meanwhile, of those faults that hit transfers."""
-    axis: Axis = "x"
-    """Which axis is frozen or saturated."""
-
-    def __post_init__(self) -> None:
-        if not (math.isfinite(self.at_s) and self.at_s >= 0 and self.duration_s >= 0):
-            raise SignalError(
-                f"fault '{self.kind}': at_s = {self.at_s!r} and duration_s = {self.duration_s!r} must be "
-                "0 or above"
-            )
-        if not 0 < self.share <= 1:
-            raise SignalError(f"fault '{self.kind}': share = {self.share!r} must be above 0, and at most 1")
-
-    @property
-    def end_s(self) -> float:
-        """When it is over."""
-        return self.at_s + self.duration_s
-
-    def lasts_at(self, now_s: float) -> bool:
-        """Tell whether it goes on at a time."""
-        return self.at_s <= now_s < self.end_s
-
-
-@dataclass(frozen=True)
-class FaultPlan:
-    """Which faults come when; what is random about them follows from the seed."""
-
-    plan: tuple[Fault, ...] = field(default=())
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.seed < 0:
-            raise SignalError(f"seed = {self.seed!r} must be 0 or above")
-
-    @classmethod
-    def drawn(cls, seed: int, duration_s: float, count: int) -> Self:
-        """Draw faults of all kinds, spread evenly over a duration, none longer than half of its turn.
-
-        Args:
-            seed: Another seed, another plan.
-            duration_s: All are over by then.
-            count: How many.
-        """
-        random = np.random.default_rng(seed)
-        kinds = list(FaultKind)
-        turn_s = duration_s / count
-        faults = (
-            Fault(
-                kind=kinds[int(random.integers(len(kinds)))],
-                at_s=(turn + 0.5 * float(random.random())) * turn_s,
-                duration_s=0.5 * float(random.random()) * turn_s,
-                share=1.0 - 0.9 * float(random.random()),
-                axis=("x", "y", "z")[int(random.integers(3))],
-            )
-            for turn in range(count)
+    Args:
+        seed: Another seed, another plan.
+        duration_s: All are over by then.
+        count: How many.
+    """
+    random = np.random.default_rng(seed)
+    kinds = list(FaultKind)
+    turn_s = duration_s / count
+    faults = (
+        Fault(
+            kind=kinds[int(random.integers(len(kinds)))],
+            at_s=(turn + 0.5 * float(random.random())) * turn_s,
+            duration_s=0.5 * float(random.random()) * turn_s,
+            share=1.0 - 0.9 * float(random.random()),
+            axis=("x", "y", "z")[int(random.integers(3))],
         )
-        return cls(tuple(faults), seed)
+        for turn in range(count)
+    )
+    return FaultPlan(tuple(faults), seed)
 
 
 class FaultyBus:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from firmware_bridge.bus.faulty import Fault, FaultKind, FaultPlan
+from firmware_bridge.bus.fault_plan import Fault, FaultKind, FaultPlan
 from firmware_bridge.signals.impulses import Ringing, Train
 from firmware_bridge.signals.source import SignalArray, SignalSource, TimeArray, random_streams
 

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.inference.features import AxisStatistics, Contribution
+from agent.inference.explanation import AxisStatistics, Contribution
 from agent.inference.scoring import Level
-from agent.judging.alarm import Change
-from agent.judging.alert import AlertEvent
+from agent.judging.alert import AlertEvent, Change
 from agent.storage.alerts import AlertStore
-from agent.uplink.messages import Kind, Message
+from agent.storage.message import Kind, Message
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

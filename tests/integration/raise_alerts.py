@@ -11,17 +11,17 @@ import sys
 import time
 from pathlib import Path
 
+from agent.config.names import GatewayName
+from agent.config.uplink import BrokerSettings
 from agent.inference.scoring import Level
-from agent.judging.alarm import Change
-from agent.judging.alert import AlertEvent
+from agent.judging.alert import AlertEvent, Change
 from agent.storage.alerts import AlertStore
 from agent.system.backoff import Backoff
 from agent.system.uuid7 import uuid7
 from agent.system.watchdog import Watchdog, sd_notify
-from agent.uplink.connection import BrokerSettings
 from agent.uplink.forwarder import Forwarder
-from agent.uplink.json_dialect import PlainDialect
-from agent.uplink.messages import GatewayName, alert_message
+from agent.uplink.json_dialect import JsonDialect
+from agent.uplink.messages import alert_message
 from agent.uplink.mqtt import MqttUplink
 from firmware_bridge.clock import SystemClock
 
@@ -32,7 +32,7 @@ def main(database: str, port: str, count: str) -> None:
     clock = SystemClock()
     store = AlertStore.open(Path(database), clock.utc())
     settings = BrokerSettings(host="127.0.0.1", port=int(port), client_id="gateway")
-    uplink = MqttUplink(settings, PlainDialect(GATEWAY, clock, version="0.1.0", simulated=True), clock)
+    uplink = MqttUplink(settings, JsonDialect(GATEWAY, clock, version="0.1.0", simulated=True), clock)
     watchdog = Watchdog(sd_notify, clock)
     forwarder = Forwarder(store.outbox, uplink, clock, watchdog, Backoff("gateway", 0.05, 0.2))
     forwarder.start()

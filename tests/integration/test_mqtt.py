@@ -22,30 +22,23 @@ from jsonschema import Draft202012Validator
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
+from agent.config.names import GatewayName
+from agent.config.uplink import BrokerSettings, TlsSettings
 from agent.control.commands import Commands, Handler, Json
 from agent.errors import ControlError, UplinkError
-from agent.inference.features import AxisStatistics, Contribution
+from agent.inference.explanation import AxisStatistics, Contribution
 from agent.inference.scoring import Level
-from agent.judging.alarm import Change
-from agent.judging.alert import AlertEvent
+from agent.judging.alert import AlertEvent, Change
+from agent.judging.summary import ScoreSummary
 from agent.storage.alerts import AlertStore
+from agent.storage.message import Kind, Message
 from agent.system.backoff import Backoff
 from agent.system.uuid7 import uuid7
 from agent.system.watchdog import Watchdog, sd_notify
-from agent.uplink.connection import BrokerSettings, TlsSettings
 from agent.uplink.forwarder import Forwarder
 from agent.uplink.home_assistant import discovery
-from agent.uplink.json_dialect import PlainDialect
-from agent.uplink.messages import (
-    GatewayName,
-    Health,
-    Kind,
-    Message,
-    ScoreSummary,
-    alert_message,
-    health_message,
-    score_message,
-)
+from agent.uplink.json_dialect import JsonDialect
+from agent.uplink.messages import Health, alert_message, health_message, score_message
 from agent.uplink.mqtt import MqttUplink
 from firmware_bridge.clock import SystemClock
 
@@ -78,7 +71,7 @@ def settings(port: int) -> BrokerSettings:
 
 def uplink_to(broker: BrokerSettings, *, simulated: bool = False) -> MqttUplink:
     clock = SystemClock()
-    return MqttUplink(broker, PlainDialect(GATEWAY, clock, version="0.1.0", simulated=simulated), clock)
+    return MqttUplink(broker, JsonDialect(GATEWAY, clock, version="0.1.0", simulated=simulated), clock)
 
 
 def is_connected(uplink: MqttUplink) -> bool:
@@ -741,8 +734,8 @@ def commanded(broker: Broker, store: AlertStore) -> Iterator[Forwarder]:
     """Run a forwarder that takes commands."""
     clock = SystemClock()
     handlers: dict[str, Handler] = {"status": lambda arguments: {"version": "0.1.0"}, "acknowledge": fail}
-    dialect = PlainDialect(
-        GATEWAY, clock, version="0.1.0", simulated=False, commands=Commands("MQTT", handlers)
+    dialect = JsonDialect(
+        GATEWAY, clock, version="0.1.0", simulated=False, answer=Commands("MQTT", handlers).answer
     )
     uplink = MqttUplink(settings(broker.port), dialect, clock, store.outbox.waiting.set)
     forwarder = Forwarder(
@@ -803,7 +796,7 @@ def test_without_commands_nobody_listens(broker: Broker, store: AlertStore) -> N
 
 def test_home_assistant_finds_the_sensors(broker: Broker) -> None:
     told = discovery(GATEWAY, "motor", version="0.1.0")
-    dialect = PlainDialect(GATEWAY, SystemClock(), version="0.1.0", simulated=False, announcements=told)
+    dialect = JsonDialect(GATEWAY, SystemClock(), version="0.1.0", simulated=False, announcements=told)
     uplink = MqttUplink(settings(broker.port), dialect, SystemClock())
     uplink.connect(TIMEOUT_S)
     found: dict[str, dict[str, Any]] = {}

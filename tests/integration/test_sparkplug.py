@@ -22,17 +22,18 @@ import pytest
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from agent.inference.features import AxisStatistics, Contribution
+from agent.config.names import GatewayName
+from agent.config.uplink import BrokerSettings
+from agent.inference.explanation import AxisStatistics, Contribution
 from agent.inference.scoring import Level
-from agent.judging.alarm import Change
-from agent.judging.alert import AlertEvent
+from agent.judging.alert import AlertEvent, Change
 from agent.storage.alerts import AlertStore
+from agent.storage.message import Message
 from agent.system.backoff import Backoff
 from agent.system.uuid7 import uuid7
 from agent.system.watchdog import Watchdog, sd_notify
-from agent.uplink.connection import BrokerSettings
 from agent.uplink.forwarder import Forwarder
-from agent.uplink.messages import GatewayName, Health, Message, alert_message, health_message
+from agent.uplink.messages import Health, alert_message, health_message
 from agent.uplink.mqtt import MqttUplink
 from agent.uplink.sparkplug_births import Births
 from agent.uplink.sparkplug_dialect import SparkplugDialect

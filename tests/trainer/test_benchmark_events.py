@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agent.config.alarm import AlarmPolicy
 from agent.inference.detector import open_detector
 from agent.inference.scoring import Level
-from agent.judging.alarm import AlarmPolicy, Change, Episode, Rule, Transition
+from agent.judging.alarm import Episode, Transition
+from agent.judging.alert import Change, Rule
 from trainer.benchmark.events import EventFigures, Observed, count_events, observe, told
 
 BEGINS = tuple(range(0, 400, 10))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agent.judging.alarm import AlarmPolicy
+from agent.config.alarm import AlarmPolicy
 from firmware_bridge.recording import save_recording
 
 Run = Callable[..., Any]

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from agent.config.alarm import AlarmPolicy
 from agent.inference.bundle import read_bundle
 from agent.inference.detector import Detector, judge_recording, open_detector
-from agent.judging.alarm import Alarm, AlarmPolicy, Change
+from agent.judging.alarm import Alarm
+from agent.judging.alert import Change
 from firmware_bridge.errors import SensorError
 from firmware_bridge.signals import RotatingMachine
 from trainer.demo import build_demo, demo_machine

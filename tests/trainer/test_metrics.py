@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.config.alarm import AlarmPolicy
 from agent.inference.manifest import Manifest
 from agent.inference.parts import LevelPart
 from agent.inference.scoring import Tail, Threshold, Thresholds
 from agent.inference.window import WindowSpec
-from agent.judging.alarm import AlarmPolicy
 from firmware_bridge.recording import Recording, Segment
 from trainer.datasets import simulated_source
 from trainer.errors import DataError

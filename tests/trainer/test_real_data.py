@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agent.config.alarm import AlarmPolicy
 from agent.inference.detector import judge_recording, open_detector
 from agent.inference.scoring import Level
-from agent.judging.alarm import Alarm, AlarmPolicy
+from agent.judging.alarm import Alarm
 from firmware_bridge.recording import load_recording
 
 Run = Callable[..., Any]

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agent.config.alarm import AlarmPolicy
 from agent.inference.bundle import Bundle, read_bundle
 from agent.inference.detector import Detector
 from agent.inference.parts import ReconstructionPart, log_p, votes
 from agent.inference.scoring import joined, score_from_log_p
-from agent.judging.alarm import AlarmPolicy
 from firmware_bridge.recording import save_recording
 from trainer.datasets import load_source
 from trainer.labels import Label, whole

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agent.config.alarm import AlarmPolicy
 from agent.inference.manifest import Manifest
 from agent.inference.window import WindowSpec
-from agent.judging.alarm import AlarmPolicy
 from trainer.labels import window_labels
 from trainer.metrics import evaluate
 from trainer.report.findings import Verdict, more_often

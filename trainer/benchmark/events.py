@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from agent.config.alarm import AlarmPolicy
 from agent.inference.detector import Detector, judge_recording
 from agent.inference.scoring import Level
-from agent.judging.alarm import Alarm, AlarmPolicy, Episode, episodes
+from agent.judging.alarm import Alarm, Episode, episodes
 from firmware_bridge.recording import Recording
 
 Stretch = tuple[int, int]

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from agent.config.alarm import AlarmPolicy
 from agent.inference.detector import Detector, judge_recording, open_detector
 from agent.inference.scoring import Level
-from agent.judging.alarm import AlarmPolicy
 from firmware_bridge.recording import Recording, Segment
 from trainer.benchmark.events import EventFigures, count_events, observe
 from trainer.benchmark.recordings import Labelled, labelled_robot_arm, valve_files

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from agent.config.alarm import AlarmPolicy
 from agent.inference.detector import Detector, open_detector
 from agent.inference.scoring import Level
 from agent.inference.window import WindowSpec
-from agent.judging.alarm import Alarm, AlarmPolicy, episodes
+from agent.judging.alarm import Alarm, episodes
 from trainer.benchmark.baselines import BASELINES
 from trainer.benchmark.figures import Figures, Machine, Scores, figures, two_of_three, windows_of
 from trainer.datasets import simulated_source

@@ -81,7 +81,7 @@ def evaluate(
 
     A window is anomalous if half of its rows or more are, normal if all of them are, and left out otherwise.
     """
-    from agent.judging.alarm import AlarmPolicy
+    from agent.config.alarm import AlarmPolicy
     from trainer.evaluation_text import evaluation_json, evaluation_table
     from trainer.labels import Label
     from trainer.metrics import evaluate as evaluate_scores

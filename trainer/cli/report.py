@@ -35,7 +35,7 @@ def report(
     One HTML file: findings, score over time, figures, curves, signal and spectrum, learning curve,
     reconstructions, latent space, quantization.
     """
-    from agent.judging.alarm import AlarmPolicy
+    from agent.config.alarm import AlarmPolicy
     from trainer.labels import Label
     from trainer.metrics import evaluate
     from trainer.report.page import build_report, write_report

@@ -11,9 +11,9 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
+from agent.config.alarm import AlarmPolicy
 from agent.inference.bundle import Bundle
 from agent.inference.manifest import Manifest
-from agent.judging.alarm import AlarmPolicy
 from trainer.errors import OutputError
 from trainer.evaluation_text import evaluation_detections, evaluation_files, evaluation_rows, evaluation_rule
 from trainer.metrics import Evaluation

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from sklearn import metrics
 
+from agent.config.alarm import AlarmPolicy
 from agent.inference.manifest import Manifest
 from agent.inference.scoring import Level
-from agent.judging.alarm import Alarm, AlarmPolicy, episodes
+from agent.judging.alarm import Alarm, episodes
 from trainer.labels import Label, LabelArray
 from trainer.report.axes import Axis, Values
 from trainer.report.charts import SQUARE, WIDE, Band, Bars, Item, Line, Mark, Points, chart

@@ -16,8 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from agent.cli.main import main
-from agent.judging.alarm import Rule
-from agent.judging.alert import AlertEvent
+from agent.judging.alert import AlertEvent, Rule
 from agent.storage.alerts import AlertStore
 
 MakeBundle = Callable[..., Path]

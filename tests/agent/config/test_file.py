@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.config.file import Combination, load_config, parse_config
+from agent.config.file import load_config, parse_config
+from agent.config.sensor import Combination
 from agent.errors import ConfigError
-from firmware_bridge.bus.faulty import Fault, FaultKind, FaultPlan
+from firmware_bridge.bus.fault_plan import Fault, FaultKind, FaultPlan
 
 ROOT = Path(__file__).parents[3]
 

@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.config.alarm import AlarmPolicy
 from agent.inference.manifest import Manifest
 from agent.inference.scoring import Level, Threshold, Thresholds
 from agent.inference.window import WindowSpec
-from agent.judging.alarm import Alarm, AlarmPolicy, Change, Episode, Rule, Transition, episodes
+from agent.judging.alarm import Alarm, Episode, Transition, episodes
+from agent.judging.alert import Change, Rule
 
 LINES = Thresholds(Threshold(2.0, "rate"), Threshold(4.0, "rate"))
 SINGLE = AlarmPolicy(k=2, n=3, hysteresis=0.1, persistence_hours=0.0)

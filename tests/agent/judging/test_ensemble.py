@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.config.file import Combination
+from agent.config.sensor import Combination
 from agent.inference.detector import open_detector
 from agent.inference.scoring import Level
 from agent.judging.ensemble import Ensemble, joined, joint_score

@@ -11,11 +11,12 @@ from uuid import UUID
 import numpy as np
 import pytest
 
+from agent.config.alarm import AlarmPolicy
 from agent.errors import StoreError
 from agent.inference.detector import open_detector
 from agent.inference.scoring import Level
-from agent.judging.alarm import Alarm, AlarmPolicy, Change, Rule, Transition
-from agent.judging.alert import AlertEvent
+from agent.judging.alarm import Alarm, Transition
+from agent.judging.alert import AlertEvent, Change, Rule
 from agent.judging.monitor import Monitor
 from agent.judging.sensor_watch import SensorWatch
 from agent.sensing.ring_buffer import RingBuffer, WindowReader

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from agent.judging.alarm import Change
+from agent.judging.alert import Change
 from agent.judging.sensor_watch import SensorChange, SensorWatch
 from agent.sensing.sampler import SamplerStatus, SensorState
 from firmware_bridge.chip.accelerometer import SensorInfo

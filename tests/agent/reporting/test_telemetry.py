@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 
-from agent.config.file import TelemetryIntervals
+from agent.config.names import GatewayName
+from agent.config.reporting import TelemetryIntervals
 from agent.inference.scoring import Level
+from agent.judging.summary import ScoreSummary
 from agent.reporting.telemetry import Telemetry
 from agent.storage.alerts import AlertStore
+from agent.storage.message import Kind
 from agent.storage.outbox import Outbox
-from agent.uplink.messages import GatewayName, Health, Kind, ScoreSummary
+from agent.uplink.messages import Health
 from firmware_bridge.clock import SimulatedClock
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)

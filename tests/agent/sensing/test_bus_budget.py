@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from agent.assembly import check_buses
-from agent.config.file import Sensor, parse_config
+from agent.config.file import parse_config
+from agent.config.sensor import Sensor
 from agent.errors import ConfigError
 from agent.sensing.bus_budget import problems
 

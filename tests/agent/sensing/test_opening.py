@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.config.file import Sensor
+from agent.config.sensor import Sensor
 from agent.sensing.opening import open_on, sensor_bus, sensor_opener
 from firmware_bridge.chip.accelerometer import DRIVERS, offered
 from firmware_bridge.clock import SimulatedClock

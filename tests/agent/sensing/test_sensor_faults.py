@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from agent.config.file import Sensor
+from agent.config.alarm import AlarmPolicy
+from agent.config.sensor import Sensor
 from agent.inference.detector import open_detector
 from agent.inference.scoring import Level
-from agent.judging.alarm import Alarm, AlarmPolicy, Change
-from agent.judging.alert import AlertEvent, Subject
+from agent.judging.alarm import Alarm
+from agent.judging.alert import AlertEvent, Change, Subject
 from agent.judging.monitor import Monitor, MonitorStatus
 from agent.judging.sensor_watch import SensorWatch
 from agent.sensing.bus_sampler import BusSampler
@@ -22,7 +23,8 @@ from agent.sensing.ring_buffer import RingBuffer, WindowReader
 from agent.sensing.sampler import Sampler, SamplerStatus, SensorState
 from agent.system.backoff import Backoff
 from agent.system.watchdog import Watchdog
-from firmware_bridge.bus.faulty import Fault, FaultKind, FaultPlan
+from firmware_bridge.bus.fault_plan import Fault, FaultKind, FaultPlan
+from firmware_bridge.bus.faulty import drawn_plan
 from firmware_bridge.chip.accelerometer import DRIVERS
 from firmware_bridge.clock import SimulatedClock
 
@@ -175,7 +177,7 @@ def test_flipped_bits_are_no_reason_to_stop(make_bundle: MakeBundle) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_whatever_comes_the_sensor_comes_back(seed: int, make_bundle: MakeBundle) -> None:
-    outcome = watch(make_bundle(), FaultPlan.drawn(seed, 30.0, 6), 75.0)
+    outcome = watch(make_bundle(), drawn_plan(seed, 30.0, 6), 75.0)
     assert (outcome.sampler.state, outcome.sampler.error) == (SensorState.SAMPLING, None)
     assert outcome.monitor.sensor_alert_id is None
     changes = outcome.changes(Subject.SENSOR)
@@ -184,7 +186,7 @@ def test_whatever_comes_the_sensor_comes_back(seed: int, make_bundle: MakeBundle
 
 def test_the_same_seed_is_the_same_story(make_bundle: MakeBundle) -> None:
     bundle = make_bundle()
-    stories = [watch(bundle, FaultPlan.drawn(11, 20.0, 5), 30.0) for _ in range(2)]
+    stories = [watch(bundle, drawn_plan(11, 20.0, 5), 30.0) for _ in range(2)]
     assert stories[0].sampler == stories[1].sampler
     assert [e.reason for e in stories[0].events] == [e.reason for e in stories[1].events]
 

@@ -16,15 +16,17 @@ from pathlib import Path
 
 import pytest
 
+from agent.config.names import GatewayName
+from agent.config.storage import HistoryLimits
 from agent.errors import StoreError
 from agent.inference.scoring import Level
-from agent.judging.alarm import Change
-from agent.judging.alert import AlertEvent, Subject
-from agent.storage.alerts import AlertStore, HistoryLimits
+from agent.judging.alert import AlertEvent, Change, Subject, event_to_json
+from agent.storage.alerts import AlertStore
 from agent.storage.database import MIGRATIONS
+from agent.storage.message import Kind
 from agent.storage.outbox import Delivery
 from agent.storage.overrides import ThresholdOverride
-from agent.uplink.messages import GatewayName, Kind, alert_message, event_to_json
+from agent.uplink.messages import alert_message
 
 MakeEvent = Callable[..., AlertEvent]
 GATEWAY = GatewayName("plant", "gateway")

@@ -12,12 +12,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
+from agent.config.names import GatewayName
+from agent.config.storage import OutboxLimits
 from agent.inference.scoring import Level
-from agent.judging.alarm import Change
-from agent.judging.alert import AlertEvent
+from agent.judging.alert import AlertEvent, Change
 from agent.storage.alerts import AlertStore
-from agent.storage.outbox import REFUSALS, Delivery, OutboxLimits
-from agent.uplink.messages import GatewayName, Kind, Message, alert_message
+from agent.storage.message import Kind, Message
+from agent.storage.outbox import REFUSALS, Delivery
+from agent.uplink.messages import alert_message
 
 MakeMessage = Callable[..., Message]
 GATEWAY = GatewayName("plant", "gateway")

@@ -15,27 +15,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from agent.inference.features import AxisStatistics, Contribution
+from agent.config.names import GatewayName
+from agent.inference.explanation import AxisStatistics, Contribution
 from agent.inference.scoring import Level
-from agent.judging.alarm import Change, Rule
-from agent.judging.alert import AlertEvent, Subject
+from agent.judging.alert import AlertEvent, Change, Rule, Subject, event_from_json, event_to_json
+from agent.judging.summary import ScoreSummary
+from agent.storage.message import Kind, Message
 from agent.uplink.messages import (
-    GatewayName,
     Health,
-    Kind,
-    Message,
     Presence,
-    ScoreSummary,
     alert_message,
-    event_from_json,
-    event_to_json,
-    format_utc,
     health_message,
-    parse_utc,
     score_message,
     status_payload,
     status_topic,
 )
+from agent.utc import format_utc, parse_utc
 
 DOCS = Path(__file__).parents[3] / "docs" / "uplink"
 GATEWAY = GatewayName("plant-7", "pump_house")

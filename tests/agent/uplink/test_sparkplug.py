@@ -15,7 +15,7 @@ from agent import assembly
 from agent.config.file import parse_config
 from agent.errors import ConfigError
 from agent.storage.alerts import AlertStore
-from agent.uplink.messages import Kind
+from agent.storage.message import Kind
 from agent.uplink.sparkplug_births import Births
 from agent.uplink.sparkplug_metrics import DOCUMENT, FIELDS, names
 from agent.uplink.sparkplug_payload import DataType, Metric, asks, encode

@@ -14,15 +14,17 @@ from pathlib import Path
 
 import pytest
 
+from agent.config.names import GatewayName
+from agent.config.uplink import BrokerSettings, TlsSettings
 from agent.errors import UplinkError
 from agent.judging.alert import AlertEvent
 from agent.storage.alerts import AlertStore
+from agent.storage.message import Kind, Message
 from agent.storage.outbox import Delivery
 from agent.system.backoff import Backoff
 from agent.system.watchdog import Watchdog
-from agent.uplink.connection import BrokerSettings, TlsSettings
 from agent.uplink.forwarder import FATAL_TRIES, Forwarder
-from agent.uplink.messages import GatewayName, Kind, Message, alert_message
+from agent.uplink.messages import alert_message
 from firmware_bridge.clock import SystemClock
 
 MakeMessage = Callable[..., Message]

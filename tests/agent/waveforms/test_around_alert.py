@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from agent.config.waveforms import EvidenceSettings
 from agent.sensing.ring_buffer import RingBuffer
 from agent.sensing.sampler import SamplerStatus, SensorState
 from agent.system.watchdog import Watchdog
-from agent.waveforms.around_alert import Evidence, EvidenceSettings
+from agent.waveforms.around_alert import Evidence
 from firmware_bridge.chip.accelerometer import SampleBlock, SensorInfo
 from firmware_bridge.clock import SimulatedClock
 from firmware_bridge.recording import load_recording

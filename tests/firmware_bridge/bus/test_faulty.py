@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from firmware_bridge.adxl345.driver import ADXL345
 from firmware_bridge.adxl345.simulator import SimulatedADXL345
-from firmware_bridge.bus.faulty import Fault, FaultKind, FaultPlan, FaultyBus
+from firmware_bridge.bus.fault_plan import Fault, FaultKind, FaultPlan
+from firmware_bridge.bus.faulty import FaultyBus, drawn_plan
 from firmware_bridge.bus.simulated import SimulatedBus
 from firmware_bridge.clock import SimulatedClock
 from firmware_bridge.errors import BusError, SensorError, SignalError
@@ -139,9 +140,9 @@ seeds = st.integers(0, 1000)
 
 @given(seeds)
 def test_a_drawn_plan_follows_from_its_seed(seed: int) -> None:
-    plan = FaultPlan.drawn(seed, 60.0, 12)
-    assert plan == FaultPlan.drawn(seed, 60.0, 12)
-    assert plan != FaultPlan.drawn(seed + 1, 60.0, 12)
+    plan = drawn_plan(seed, 60.0, 12)
+    assert plan == drawn_plan(seed, 60.0, 12)
+    assert plan != drawn_plan(seed + 1, 60.0, 12)
     assert len(plan.plan) == 12
     ends_s = [0.0, *(fault.end_s for fault in plan.plan)]
     assert all(one.at_s >= end_s for one, end_s in zip(plan.plan, ends_s, strict=False))
