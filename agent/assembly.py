@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
 from agent.config.file import Config
-from agent.config.sensor import Regimes, Sensor
+from agent.config.sensor import Sensor
 from agent.config.uplink import SparkplugSettings
 from agent.control.commands import Commands
 from agent.errors import ConfigError
-from agent.inference.detector import Detector, open_detector
 from agent.judging.alarm import Alarm, Transition
-from agent.judging.alert import AlertEvent, Rule, Subject
-from agent.judging.ensemble import Judge, joined
+from agent.judging.alert import Rule, Subject
+from agent.judging.judges import Judge
 from agent.judging.monitor import Monitor
-from agent.judging.regime import SEARCH_BINS, Band, RegimeJudge, SpeedRegime, ToldRegime
+from agent.judging.opening import SENSOR_AXES, columns_of, open_judge
+from agent.judging.regime import RegimeJudge
 from agent.judging.sensor_watch import SensorWatch
 from agent.reporting.status import version
 from agent.sensing import bus_budget
@@ -26,6 +27,7 @@ from agent.sensing.ring_buffer import RingBuffer, WindowReader
 from agent.sensing.sampler import BACKOFF_FIRST_S, BACKOFF_LONGEST_S, Sampler
 from agent.station import Station
 from agent.storage.alerts import AlertRecord, AlertStore
+from agent.storage.announcer import Listener
 from agent.system.backoff import Backoff
 from agent.system.watchdog import Watchdog
 from agent.uplink.dialect import Dialect
@@ -33,19 +35,14 @@ from agent.uplink.forwarder import Forwarder
 from agent.uplink.json_dialect import JsonDialect
 from agent.waveforms.around_alert import Evidence
 from firmware_bridge.clock import Clock, SystemClock
-from firmware_bridge.errors import BridgeError
+from firmware_bridge.errors import OfferError, SignalError
 
-SENSOR_AXES = ("x", "y", "z")
-RATE_TOLERANCE = 0.05
-"""A chip's own clock is a few percent off its nominal rate, and so is a recording made with one."""
 RING_WINDOWS = 8
 """Windows that the ring buffer holds: how long the detector may be late without a loss."""
 
 RECONNECT_LONGEST = 8.0
 """The longest wait for the broker, in first waits."""
 RECONNECT_JITTER = 0.95
-
-Announce = Callable[[AlertEvent], None]
 
 
 @dataclass(frozen=True)
@@ -55,134 +52,98 @@ class Surroundings:
     store: AlertStore
     clock: Clock
     watchdog: Watchdog
-    announce: Announce
+    announce: Listener
     """Stores an alert event and tells it."""
     evidence: Evidence
     """Keeps the waveform around an alert."""
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """What a sensor's configuration stands for."""
+
+    opener: Opener
+    """Opens it."""
+    judge: Judge
+    """Judges its windows."""
+
+
 def check(config: Config) -> None:
-    """Refuse a configuration whose sensors and bundles cannot work together; opens no bus.
+    """Refuse a configuration that cannot work; see ``prepare``."""
+    prepare(config, SystemClock())
+
+
+def prepare(config: Config, clock: Clock) -> dict[str, Prepared]:
+    """Return what opens each sensor and what judges its windows; opens no bus.
 
     Raises:
-        ConfigError: If a sensor cannot be as configured, its bundle is made for another, or a library that
-            the configuration needs is missing.
-        BundleError: If a bundle is not to be trusted on this machine.
+        ConfigError: With everything that is wrong: sensors that cannot be as configured, bundles that are not
+            to be trusted on this machine or are made for others, buses that cannot carry their sensors, and
+            libraries that are missing.
     """
+    problems: list[str] = []
+    openers: dict[str, Opener] = {}
+    judges: dict[str, Judge] = {}
     for name, sensor in config.sensors.items():
-        opener(name, sensor, SystemClock())
-        judge(config, name, sensor)
-    check_buses(config)
+        with _noting(problems, f"sensors.{name}"):
+            openers[name] = sensor_opener(sensor, clock)
+        with _noting(problems, f"sensors.{name}"):
+            judges[name] = open_judge(name, sensor, config.trusted_keys)
+    problems += bus_budget.problems({name: config.sensors[name] for name in openers})
     if config.uplink is not None and config.uplink.sparkplug is not None:
-        _check_protobuf()
-
-
-def check_buses(config: Config) -> None:
-    """Refuse sensors that their bus cannot carry; opens no bus.
-
-    Raises:
-        ConfigError: With the arithmetic.
-    """
-    try:
-        problems = bus_budget.problems(config.sensors)
-    except BridgeError as error:
-        raise ConfigError(None, [str(error)]) from error
+        with _noting(problems, "uplink.sparkplug"):
+            _check_protobuf()
     if problems:
         raise ConfigError(None, problems)
+    return {name: Prepared(openers[name], judges[name]) for name in config.sensors}
 
 
-def judge(config: Config, name: str, sensor: Sensor) -> Judge:
-    """Return what judges a sensor's windows: the detector of its bundle, an ensemble, or models by regime.
-
-    Raises:
-        ConfigError: If a bundle is made for another rate, other axes or other windows.
-        BundleError: If a bundle is not to be trusted on this machine.
-    """
-    detectors = [open_detector(bundle, config.trusted_keys)[0] for bundle in sensor.bundles]
-    for path, detector in zip(sensor.bundles, detectors, strict=True):
-        _check_rate(name, sensor, path.name, detector)
+@contextmanager
+def _noting(problems: list[str], key: str) -> Iterator[None]:
+    """Note what is wrong with a table of the configuration, each with its key path, and go on."""
     try:
-        if sensor.regimes is not None:
-            return _by_regime(sensor.regimes, sensor.rate_hz, detectors)
-        return joined(detectors, sensor.ensemble.combine) if sensor.ensemble else detectors[0]
-    except ValueError as error:
-        table = "regimes" if sensor.regimes else "ensemble"
-        raise ConfigError(None, [f"sensors.{name}.{table}: {error}"]) from error
+        yield
+    except ConfigError as error:
+        problems += error.problems
+    except OfferError as error:
+        problems += [f"{key}.{setting}: {problem}" for setting, problem in error.problems.items()]
+    except SignalError as error:
+        problems.append(f"{key}.signal: {error}")
 
 
-def _by_regime(regimes: Regimes, rate_hz: float, detectors: Sequence[Detector]) -> RegimeJudge:
-    """Return models by regime; refuse bands of speed that a window does not tell apart."""
-    members = dict(zip(regimes.models, detectors, strict=True))
-    if regimes.search_hz is None:
-        return RegimeJudge(members, ToldRegime(None))
-    bands = {name: Band(*model.speed_hz) for name, model in regimes.models.items() if model.speed_hz}
-    resolution_hz = rate_hz / detectors[0].manifest.window.length
-    search = Band(*regimes.search_hz)
-    if search.high_hz - search.low_hz < SEARCH_BINS * resolution_hz:
-        raise ValueError(f"search_hz must be {SEARCH_BINS * resolution_hz:.3g} Hz wide for these windows")
-    for name, band in bands.items():
-        if band.high_hz - band.low_hz < resolution_hz:
-            told = f"is narrower than what a window tells apart ({resolution_hz:.3g} Hz)"
-            raise ValueError(f"models.{name}.speed_hz {told}")
-    return RegimeJudge(members, SpeedRegime(rate_hz, search, bands))
-
-
-def _check_rate(name: str, sensor: Sensor, bundle: str, detector: Detector) -> None:
-    rate_hz = detector.manifest.rate_hz
-    if rate_hz is None or abs(rate_hz - sensor.rate_hz) > RATE_TOLERANCE * sensor.rate_hz:
-        trained = f"at {rate_hz:g} Hz" if rate_hz else "without saying its sample rate"
-        problem = f"sensors.{name}.rate_hz = {sensor.rate_hz:g}: {bundle} was trained {trained}"
-        raise ConfigError(None, [problem])
-
-
-def opener(name: str, sensor: Sensor, clock: Clock) -> Opener:
-    """Return what opens a sensor.
-
-    Raises:
-        ConfigError: If it cannot be as configured.
-    """
-    try:
-        return sensor_opener(sensor, clock)
-    except BridgeError as error:
-        raise ConfigError(None, [f"sensors.{name}: {error}"]) from error
-
-
-def stations(config: Config, shared: Surroundings, judges: dict[str, Judge]) -> list[Station]:
+def stations(config: Config, shared: Surroundings, prepared: Mapping[str, Prepared]) -> list[Station]:
     """Return a station for each sensor.
 
     Args:
         config: What is configured.
         shared: What they share.
-        judges: See ``judge``, by name of the sensor.
+        prepared: See ``prepare``.
 
     Raises:
-        ConfigError: If a sensor cannot be as configured.
         StoreError: If the alerts that were open cannot be read.
     """
-    openers = {name: opener(name, sensor, shared.clock) for name, sensor in config.sensors.items()}
-    check_buses(config)
-    return [
-        _station(name, sensor, openers[name], judges[name], shared) for name, sensor in config.sensors.items()
-    ]
+    return [_station(name, sensor, prepared[name], shared) for name, sensor in config.sensors.items()]
 
 
-def _station(name: str, sensor: Sensor, opener: Opener, judge: Judge, shared: Surroundings) -> Station:
-    manifest, store, clock = judge.manifest, shared.store, shared.clock
+def _station(name: str, sensor: Sensor, prepared: Prepared, shared: Surroundings) -> Station:
+    judge, manifest, store, clock = prepared.judge, prepared.judge.manifest, shared.store, shared.clock
     samples = max(RING_WINDOWS * manifest.window.length, shared.evidence.samples(sensor.rate_hz))
     ring = RingBuffer(samples, len(SENSOR_AXES))
     open_alert, sensor_alert = store.open_alert(name), store.open_alert(name, Subject.SENSOR)
     override = store.overrides.of(name)
     thresholds = override.thresholds if override else None
-    sampler = Sampler(name, opener, ring, clock, Backoff(name, BACKOFF_FIRST_S, BACKOFF_LONGEST_S))
+    sampler = Sampler(name, prepared.opener, ring, clock, Backoff(name, BACKOFF_FIRST_S, BACKOFF_LONGEST_S))
     shared.evidence.watch(name, ring, sampler.status)
     reason = sensor_alert.last_event.reason if sensor_alert else None
     regimes = judge if isinstance(judge, RegimeJudge) else None
     if regimes is not None and regimes.told is not None:
         told = store.regimes.of(name)
         regimes.told.name = told if told in regimes.regimes else None
+    columns = columns_of(manifest.axes)
+    assert columns is not None  # else it were not prepared
     monitor = Monitor(
         name,
-        WindowReader(ring, manifest.window, _columns(name, manifest.axes)),
+        WindowReader(ring, manifest.window, columns),
         judge,
         Alarm(manifest, sensor.alarm, thresholds, _last_step(open_alert) if open_alert else None),
         SensorWatch(manifest.axes, sensor.range_g, clock, sampler.status, reason=reason),
@@ -203,16 +164,6 @@ def _last_step(open_alert: AlertRecord) -> Transition:
     """Return what gave an open alert its level."""
     event = open_alert.last_event
     return Transition(event.change, open_alert.level, event.rule or Rule.K_OF_N, event.windows)
-
-
-def _columns(name: str, axes: Sequence[str]) -> tuple[int, ...]:
-    """Return which of the sensor's axes the bundle takes: all three in order, or those that it names."""
-    if len(axes) == len(SENSOR_AXES):
-        return (0, 1, 2)
-    if not set(axes) <= set(SENSOR_AXES):
-        problem = f"sensors.{name}.bundle: it takes the axes {', '.join(axes)}; a sensor has x, y and z"
-        raise ConfigError(None, [problem])
-    return tuple(SENSOR_AXES.index(axis) for axis in axes)
 
 
 def bus_samplers(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +17,12 @@ from agent.control.commands import Commands
 from agent.control.handlers import Handlers
 from agent.control.socket import ControlServer
 from agent.errors import AgentError, ConfigError, StoreError
-from agent.judging.alert import AlertEvent, Change, Rule
 from agent.reporting.metrics import AlertCounter
 from agent.reporting.status import version
 from agent.reporting.telemetry import Telemetry
 from agent.sensing.bus_sampler import BusSampler
 from agent.storage.alerts import AlertStore
+from agent.storage.announcer import Announcer, Listener
 from agent.storage.database import DISK_ERRORS
 from agent.system import watchdog as systemd
 from agent.system.journal import Entry, fields
@@ -44,7 +45,6 @@ STOP_TIMEOUT_S = 0.8
 RELOAD_TIMEOUT_S = 15.0
 """How long a connection that is being made may hold up a reload; less than systemd's watchdog allows."""
 
-Listener = Callable[[AlertEvent], None]
 check = assembly.check
 
 
@@ -115,18 +115,20 @@ class Daemon:
         self._config = config
         self._clock = clock
         self._stack = stack
-        self._listener = listener
         self._load = load
         self._reloading = Lock()
         self._alerts = AlertCounter()
-        judges = {name: assembly.judge(config, name, sensor) for name, sensor in config.sensors.items()}
+        prepared = assembly.prepare(config, clock)
         _make_folders(config)
         opened = AlertStore.open(config.database, clock.utc(), config.outbox, config.history)
         self._store = stack.enter_context(opened)
         self._watchdog = Watchdog(sd_notify, clock)
         self._evidence = Evidence(config.state_dir / "evidence", config.evidence, clock, self._watchdog)
-        shared = Surroundings(self._store, clock, self._watchdog, self._announce, self._evidence)
-        self._stations = assembly.stations(config, shared, judges)
+        message_of = partial(alert_message, gateway=config.gateway) if config.uplink else None
+        listeners = (self._alerts.count, self._evidence.keep, *([listener] if listener else []))
+        announcer = Announcer(self._store, message_of, listeners)
+        shared = Surroundings(self._store, clock, self._watchdog, announcer.announce, self._evidence)
+        self._stations = assembly.stations(config, shared, prepared)
         self._bus_samplers = assembly.bus_samplers(config, self._stations, clock, self._watchdog)
         self._handlers = Handlers(
             lambda: self._config,
@@ -217,27 +219,6 @@ class Daemon:
             self._forwarder = forwarder
             self._forwarder.start()
 
-    def _announce(self, event: AlertEvent) -> None:
-        """Store the event with its message, then tell it."""
-        config = self._config
-        self._store.record(event, alert_message(event, config.gateway) if config.uplink else None)
-        self._alerts.count(event)
-        told = event.reason or _told(event)
-        logger.warning(
-            "sensor %s: %s alert, %s %s: %s, alert %s",
-            event.sensor,
-            event.subject,
-            event.level,
-            event.change,
-            told,
-            event.alert_id,
-            extra=fields(Entry.ALERT, sensor=event.sensor, alert_id=event.alert_id, event_id=event.event_id),
-        )
-        if event.change is not Change.CLEARED:
-            self._evidence.capture(event.sensor, f"{event.change}-{event.alert_id}", told)
-        if self._listener is not None:
-            self._listener(event)
-
     def _uplink_status(self) -> UplinkStatus | None:
         return self._forwarder.status if self._forwarder else None
 
@@ -264,13 +245,6 @@ class Daemon:
     def _close_metrics(self) -> None:
         if self._metrics is not None:
             self._metrics.close()
-
-
-def _told(event: AlertEvent) -> str:
-    score = f"score {event.score:.2f} (threshold {event.threshold:.2f}), part {event.part}"
-    if event.rule is Rule.PERSISTENCE:
-        return f"{score}, raised by persistence over {event.windows} windows"
-    return score
 
 
 def _stop_sampling(bus_sampler: BusSampler) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -53,6 +54,18 @@ class SensorError(BridgeError):
 
     A wrong identity register, a setting that does not read back, a rate that the chip does not offer.
     """
+
+
+class OfferError(SensorError, ValueError):
+    """A chip does not offer what is asked of it.
+
+    Attributes:
+        problems: What is wrong with each setting: ``chip``, ``address``, ``rate_hz``, ``range_g``.
+    """
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        super().__init__("; ".join(problems.values()))
+        self.problems = dict(problems)
 
 
 class SignalError(BridgeError, ValueError):

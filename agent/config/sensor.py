@@ -137,9 +137,11 @@ class Sensor:
         return self.bus.startswith(SIMULATED)
 
     @property
-    def bundles(self) -> tuple[Path, ...]:
-        """The bundle and those of the ensemble, or those of the regimes."""
+    def bundles(self) -> dict[str, Path]:
+        """The bundle and those of the ensemble, or those of the regimes, by key in the sensor's table."""
         if self.regimes is not None:
-            return tuple(model.bundle for model in self.regimes.models.values())
+            models = self.regimes.models.items()
+            return {f"regimes.models.{name}.bundle": model.bundle for name, model in models}
         assert self.bundle is not None
-        return (self.bundle, *(self.ensemble.bundles if self.ensemble else ()))
+        further = self.ensemble.bundles if self.ensemble else ()
+        return {"bundle": self.bundle, **{f"ensemble.bundles[{i}]": path for i, path in enumerate(further)}}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 from agent.inference.explanation import AxisStatistics, Contribution
 from agent.inference.scoring import Level
@@ -43,7 +43,7 @@ SENSOR_PART = "sensor"
 """What stands for the detector's part in a sensor's alert."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AlertEvent:
     """One change in the life of an alert."""
 
@@ -80,6 +80,49 @@ class AlertEvent:
     the threshold; None for a sensor's alert."""
     windows: int = 0
     """Windows that the rule looked at; 0 for a sensor's alert."""
+
+    @classmethod
+    def of_sensor(
+        cls,
+        *,
+        event_id: str,
+        alert_id: str,
+        sensor: str,
+        change: Change,
+        at: datetime,
+        reason: str,
+        model: str,
+        simulated: bool,
+    ) -> Self:
+        """Return an event of a sensor that cannot be trusted: a warning without a score."""
+        return cls(
+            event_id=event_id,
+            alert_id=alert_id,
+            sensor=sensor,
+            change=change,
+            level=Level.WARNING,
+            at=at,
+            score=0.0,
+            threshold=0.0,
+            part=SENSOR_PART,
+            statistics=(),
+            contributions=(),
+            model=model,
+            simulated=simulated,
+            subject=Subject.SENSOR,
+            reason=reason,
+            rule=None,
+        )
+
+    @property
+    def cause(self) -> str:
+        """Why, in one line for people."""
+        if self.reason:
+            return self.reason
+        score = f"score {self.score:.2f} (threshold {self.threshold:.2f}), part {self.part}"
+        if self.rule is Rule.PERSISTENCE:
+            return f"{score}, raised by persistence over {self.windows} windows"
+        return score
 
 
 def event_to_json(event: AlertEvent) -> dict[str, Any]:

@@ -15,17 +15,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from statistics import fmean
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from agent.config.sensor import Combination
 from agent.inference.detector import Detector, Explanation, Verdict
-from agent.inference.manifest import Manifest
-from agent.inference.scoring import Thresholds, score_from_log_p
+from agent.inference.scoring import score_from_log_p
+from agent.judging.judges import joined_manifest
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -33,67 +31,18 @@ P_MIN = 1e-300
 """Smaller probabilities are not told apart."""
 
 
-class Judge(Protocol):
-    """What a monitor asks: a detector, or an ensemble of them. Not for several threads at once."""
-
-    @property
-    def manifest(self) -> Manifest:
-        """What windows it takes, and its thresholds."""
-        ...
-
-    def judge(self, windows: FloatArray) -> list[Verdict]:
-        """Return the verdict on each window; see ``Detector.judge``.
-
-        Raises:
-            WindowError: If the shape is another, or a sample or score is not finite.
-        """
-        ...
-
-    def explain(self, window: FloatArray, part: str) -> Explanation:
-        """Return what is abnormal about a window, as seen by a part; see ``Detector.explain``."""
-        ...
-
-
-def joined(members: Sequence[Detector], combine: Combination) -> Judge:
-    """Return several detectors as one.
+class Ensemble:
+    """Detectors that are asked about the same windows (see ``judges.Judge``).
 
     Raises:
         ValueError: If they do not take the same windows.
     """
-    check_alike([member.manifest for member in members])
-    return Ensemble(members, combine)
-
-
-def check_alike(manifests: Sequence[Manifest]) -> None:
-    """Refuse models that do not take the same windows.
-
-    Raises:
-        ValueError: With the first that differs.
-    """
-    first = manifests[0]
-    for other in manifests[1:]:
-        if (other.window, other.axes, other.unit) != (first.window, first.axes, first.unit):
-            raise ValueError(
-                f"{other.title} takes windows of {other.window.length} (hop {other.window.hop}) of "
-                f"{', '.join(other.axes)}, {first.title} of {first.window.length} "
-                f"(hop {first.window.hop}) of {', '.join(first.axes)}"
-            )
-
-
-class Ensemble:
-    """Detectors that are asked about the same windows (see ``joined``)."""
 
     def __init__(self, members: Sequence[Detector], combine: Combination) -> None:
         self._members = tuple(members)
         self._combine = combine
         manifests = [member.manifest for member in members]
-        self.manifest = replace(
-            manifests[0],
-            name=" + ".join(manifest.title for manifest in manifests),
-            version=str(combine),
-            wander=max(manifest.wander for manifest in manifests),
-            thresholds=highest([manifest.thresholds for manifest in manifests]),
-        )
+        self.manifest = joined_manifest(manifests, " + ", str(combine))
 
     def judge(self, windows: FloatArray) -> list[Verdict]:
         """Return the joined verdict on each window.
@@ -130,11 +79,3 @@ def joint_score(scores: Sequence[float], combine: Combination) -> float:
 def _tail_probability(score: float) -> float:
     """Return Phi(-score), exact for high scores, too, where 1 - Phi(score) would be rounded to 0."""
     return 0.5 * math.erfc(score / math.sqrt(2))
-
-
-def highest(thresholds: Sequence[Thresholds]) -> Thresholds:
-    """Return the highest threshold of each level."""
-    return Thresholds(
-        max((t.warning for t in thresholds), key=lambda threshold: threshold.score),
-        max((t.alarm for t in thresholds), key=lambda threshold: threshold.score),
-    )

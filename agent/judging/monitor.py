@@ -17,8 +17,8 @@ from agent.errors import StoreError, WindowError
 from agent.inference.detector import Verdict
 from agent.inference.scoring import Level, Thresholds
 from agent.judging.alarm import Alarm, Transition
-from agent.judging.alert import SENSOR_PART, AlertEvent, Change, Subject
-from agent.judging.ensemble import Judge
+from agent.judging.alert import AlertEvent, Change
+from agent.judging.judges import Judge
 from agent.judging.regime import RegimeJudge
 from agent.judging.sensor_watch import SensorChange, SensorWatch
 from agent.judging.summary import ScoreSummary
@@ -36,7 +36,7 @@ CHECK_IN_LIMIT_S = 10.0
 """The detector is stuck if it does not check in for longer."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MonitorStatus:
     """A snapshot for status and health."""
 
@@ -156,21 +156,21 @@ class Monitor:
         """Return a snapshot."""
         scored_at, score = self._last or (None, None)
         return MonitorStatus(
-            self._alarm.level,
-            self._alarm.evidence,
-            self._alert_id,
-            self._sensor_alert_id,
-            self._alarm.thresholds,
-            score,
-            scored_at,
-            self._delay_s,
-            self._scored,
-            self._reader.skipped_gap,
-            self._reader.skipped_late,
-            len(self._pending),
-            self._bad,
-            self._outside,
-            self._regimes.current if self._regimes is not None else None,
+            level=self._alarm.level,
+            evidence=self._alarm.evidence,
+            alert_id=self._alert_id,
+            sensor_alert_id=self._sensor_alert_id,
+            thresholds=self._alarm.thresholds,
+            score=score,
+            scored_at=scored_at,
+            delay_s=self._delay_s,
+            windows_scored=self._scored,
+            windows_skipped_gap=self._reader.skipped_gap,
+            windows_skipped_late=self._reader.skipped_late,
+            waiting=len(self._pending),
+            windows_bad=self._bad,
+            windows_outside=self._outside,
+            regime=self._regimes.current if self._regimes is not None else None,
         )
 
     def scores(self) -> ScoreSample:
@@ -276,24 +276,15 @@ class Monitor:
         at = self._clock.utc()
         alert_id = self._sensor_alert_id or str(uuid7(at))
         self._sensor_alert_id = None if sensor_change.change is Change.CLEARED else alert_id
-        return AlertEvent(
+        return AlertEvent.of_sensor(
             event_id=str(uuid7(at)),
             alert_id=alert_id,
             sensor=self._name,
             change=sensor_change.change,
-            level=Level.WARNING,
             at=at,
-            score=0.0,
-            threshold=0.0,
-            part=SENSOR_PART,
-            rule=None,
-            windows=0,
-            statistics=(),
-            contributions=(),
+            reason=sensor_change.reason,
             model=self._detector.manifest.title,
             simulated=self._simulated,
-            subject=Subject.SENSOR,
-            reason=sensor_change.reason,
         )
 
     def _store_pending(self) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.inference.detector import Detector, Explanation, Verdict
-from agent.judging.ensemble import Judge, check_alike, highest
+from agent.judging.judges import Judge, joined_manifest
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -85,7 +85,7 @@ class SpeedRegime:
 
 
 class RegimeJudge:
-    """Models by regime, as one judge (see ``ensemble.Judge``). For one thread.
+    """Models by regime, as one judge (see ``judges.Judge``). For one thread.
 
     Ask ``admits`` before ``judge``: it chooses the model.
 
@@ -98,7 +98,7 @@ class RegimeJudge:
 
     Attributes:
         told: The source, if the regime is told.
-        manifest: What windows all take; the thresholds are the highest of any member.
+        manifest: What windows all take (see ``judges.joined_manifest``).
         current: The regime of the newest window; None outside all, and in a transition.
     """
 
@@ -107,13 +107,7 @@ class RegimeJudge:
         self._source = source
         self.told = source if isinstance(source, ToldRegime) else None
         manifests = [member.manifest for member in members.values()]
-        check_alike(manifests)
-        self.manifest = replace(
-            manifests[0],
-            name=" / ".join(manifest.title for manifest in manifests),
-            version="regimes",
-            thresholds=highest([manifest.thresholds for manifest in manifests]),
-        )
+        self.manifest = joined_manifest(manifests, " / ", "regimes")
         self.current: str | None = None
         window = manifests[0].window
         self._needed = math.ceil(window.length / window.hop)

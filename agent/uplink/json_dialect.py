@@ -22,8 +22,8 @@ class JsonDialect:
         version: Version of judder, for the status.
         simulated: True if any sensor is simulated, for the status.
         announcements: Further retained messages, payload by topic, told at each connection.
-        answer: Returns the reply to a command that came in by the gateway's command topic; None if commands are
-            not taken.
+        answer: Returns the reply to a command that came in by the gateway's command topic; None if none are
+            taken.
     """
 
     def __init__(

@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 
 from agent.config.waveforms import EvidenceSettings
+from agent.judging.alert import AlertEvent, Change
 from agent.sensing.ring_buffer import RingBuffer
 from agent.sensing.sampler import SamplerStatus
 from agent.system.watchdog import Watchdog
@@ -108,6 +109,11 @@ class Evidence:
         with self._lock:
             self._waiting.append(capture)
         return path
+
+    def keep(self, event: AlertEvent) -> None:
+        """Have the waveform around an alert written, unless it only clears."""
+        if event.change is not Change.CLEARED:
+            self.capture(event.sensor, f"{event.change}-{event.alert_id}", event.cause)
 
     def start(self) -> None:
         """Start the thread."""

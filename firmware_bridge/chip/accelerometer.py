@@ -15,7 +15,7 @@ from firmware_bridge.bus.protocol import I2CBus
 from firmware_bridge.bus.simulated import SimulatedChip
 from firmware_bridge.chip.identity import ADDRESSES
 from firmware_bridge.clock import Clock
-from firmware_bridge.errors import SensorError
+from firmware_bridge.errors import OfferError
 from firmware_bridge.signals.source import SignalSource
 
 FloatArray = npt.NDArray[np.float32]
@@ -237,6 +237,6 @@ def _load(table: Mapping[str, str], chip: str) -> Callable[..., Any]:
         module, _, name = table[chip].partition(":")
     except KeyError:
         known = ", ".join(sorted(table))
-        raise SensorError(f"unknown accelerometer '{chip}'; known are: {known}") from None
+        raise OfferError({"chip": f"unknown accelerometer '{chip}'; known are: {known}"}) from None
     maker: Callable[..., Any] = getattr(importlib.import_module(module), name)
     return maker

@@ -29,7 +29,7 @@ from firmware_bridge.chip.identity import ADDRESSES, IDENTITIES
 from firmware_bridge.chip.register_chip import RegisterChip, Setting
 from firmware_bridge.chip.sample_clock import SampleClock
 from firmware_bridge.clock import NS_PER_S, Clock
-from firmware_bridge.errors import BusError, SensorError
+from firmware_bridge.errors import BusError, OfferError
 
 log = logging.getLogger(__name__)
 
@@ -119,15 +119,10 @@ class FifoAccelerometer(ABC):
             range_g: A key of ``RANGES_G``.
 
         Raises:
-            SensorError: If the chip does not offer the address, the rate or the range.
+            OfferError: If the chip does not offer the address, the rate or the range.
         """
-        offered = ADDRESSES[self.CHIP]
-        address = offered[0] if address is None else address
-        if address not in offered:
-            choices = " or ".join(f"0x{choice:02x}" for choice in offered)
-            raise SensorError(f"{self.CHIP} has no address 0x{address:02x}; choose {choices}")
-        self._check_offer("rate", rate_hz, "Hz", self.RATES_HZ)
-        self._check_offer("range", range_g, "g", self.RANGES_G)
+        address = ADDRESSES[self.CHIP][0] if address is None else address
+        self._check_offer(address, rate_hz, range_g)
         self._setup = Setup(float(rate_hz), float(range_g))
         self._clock = clock
         self._chip = RegisterChip(self.CHIP, bus, address)
@@ -347,8 +342,21 @@ class FifoAccelerometer(ABC):
             raise self._chip.error(f"delivered only {fill.samples} samples in the self-test; power-cycle it")
         return np.asarray(self._take(fill.samples)[-plan.samples :].mean(axis=0))
 
-    def _check_offer(self, what: str, value: float, unit: str, offered: Iterable[float]) -> None:
-        if value not in offered:
-            # Digits enough to be typed back.
-            choices = ", ".join(f"{choice:.9g}" for choice in offered)
-            raise SensorError(f"{self.CHIP} offers no {what} of {value:g} {unit}; choose {choices}")
+    def _check_offer(self, address: int, rate_hz: float, range_g: float) -> None:
+        problems = {}
+        if address not in ADDRESSES[self.CHIP]:
+            choices = " or ".join(f"0x{choice:02x}" for choice in ADDRESSES[self.CHIP])
+            problems["address"] = f"{self.CHIP} has no address 0x{address:02x}; choose {choices}"
+        if rate_hz not in self.RATES_HZ:
+            choices = _digits(self.RATES_HZ)
+            problems["rate_hz"] = f"{self.CHIP} offers no rate of {rate_hz:g} Hz; choose {choices}"
+        if range_g not in self.RANGES_G:
+            choices = _digits(self.RANGES_G)
+            problems["range_g"] = f"{self.CHIP} offers no range of {range_g:g} g; choose {choices}"
+        if problems:
+            raise OfferError(problems)
+
+
+def _digits(offered: Iterable[float]) -> str:
+    """Return numbers with digits enough to be typed back."""
+    return ", ".join(f"{choice:.9g}" for choice in offered)

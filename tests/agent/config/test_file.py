@@ -56,7 +56,10 @@ def test_the_embedded_demo_is_good() -> None:
 def test_the_bundles_of_an_ensemble_start_at_the_file(tmp_path: Path) -> None:
     text = GOOD + '[sensors.press.ensemble]\nbundles = ["b.judder"]\ncombine = "vote"\n'
     sensor = parse_config(text, tmp_path / "judder.toml").sensors["press"]
-    assert sensor.bundles == (tmp_path / "press-1.judder", tmp_path / "b.judder")
+    assert sensor.bundles == {
+        "bundle": tmp_path / "press-1.judder",
+        "ensemble.bundles[0]": tmp_path / "b.judder",
+    }
     assert sensor.ensemble is not None
     assert sensor.ensemble.combine is Combination.VOTE
 

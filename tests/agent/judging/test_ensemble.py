@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from agent.config.sensor import Combination
 from agent.inference.detector import open_detector
 from agent.inference.scoring import Level
-from agent.judging.ensemble import Ensemble, joined, joint_score
+from agent.judging.ensemble import Ensemble, joint_score
 
 MakeBundle = Callable[..., Path]
 finite = st.floats(-5, 30)
@@ -64,7 +64,7 @@ def test_false_alarms_stay_within_the_promise(combine: str, factor: float, corre
 
 def test_the_members_judge_the_same_windows(make_bundle: MakeBundle) -> None:
     members = [open_detector(make_bundle(f"{name}.judder"))[0] for name in "ab"]
-    both = joined(members, Combination.MEAN)
+    both = Ensemble(members, Combination.MEAN)
     noise = np.random.default_rng(0).standard_normal((2, 64, 3)).astype(np.float32)
     windows = noise * np.array([1.0, 3.0], np.float32)[:, None, None]
     verdicts = both.judge(windows)
@@ -79,7 +79,7 @@ def test_the_members_judge_the_same_windows(make_bundle: MakeBundle) -> None:
 def test_members_that_take_other_windows_are_refused(make_bundle: MakeBundle) -> None:
     members = [open_detector(make_bundle(f"{length}.judder", length=length))[0] for length in (64, 128)]
     with pytest.raises(ValueError, match=r"easy-1 takes windows of 128 \(hop 64\) of x, y, z, easy-1 of 64"):
-        joined(members, Combination.MAX)
+        Ensemble(members, Combination.MAX)
 
 
 def test_an_ensemble_has_the_highest_of_its_members_thresholds(make_bundle: MakeBundle) -> None:

@@ -133,7 +133,10 @@ def test_a_good_configuration(text: str, tmp_path: Path, make_bundle: MakeBundle
         make_bundle(f"{name}.judder")
     config = read(text, tmp_path)
     assembly.check(config)
-    assert config.sensors["press"].bundles == (tmp_path / "slow.judder", tmp_path / "fast.judder")
+    assert config.sensors["press"].bundles == {
+        "regimes.models.slow.bundle": tmp_path / "slow.judder",
+        "regimes.models.fast.bundle": tmp_path / "fast.judder",
+    }
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.assembly import check_buses
+from agent.assembly import check
 from agent.config.file import parse_config
 from agent.config.sensor import Sensor
 from agent.errors import ConfigError
@@ -73,4 +73,4 @@ def test_the_configuration_is_refused(tmp_path: Path) -> None:
     )
     config = parse_config(text, tmp_path / "judder.toml")
     with pytest.raises(ConfigError, match="/dev/i2c-250 cannot carry its sensors: press"):
-        check_buses(config)
+        check(config)

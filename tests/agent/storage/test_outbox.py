@@ -179,7 +179,19 @@ class OutboxModel(RuleBasedStateMachine):
     def record(self, level: Level) -> None:
         event_id = self._next_id()
         event = AlertEvent(
-            event_id, event_id, "motor", Change.RAISED, level, NOW, 4.0, 3.5, "level", (), (), "pump-1", True
+            event_id=event_id,
+            alert_id=event_id,
+            sensor="motor",
+            change=Change.RAISED,
+            level=level,
+            at=NOW,
+            score=4.0,
+            threshold=3.5,
+            part="level",
+            statistics=(),
+            contributions=(),
+            model="pump-1",
+            simulated=True,
         )
         message = alert_message(event, GATEWAY)
         self.store.record(event, message)
