@@ -30,7 +30,7 @@ JOINED: dict[str, Callable[[Sequence[Detector]], Judge]] = {
 def members_that_differ(make_bundle: Callable[..., Path]) -> list[Detector]:
     """Return three models: one steady, one whose healthy scores wander, one with higher lines."""
     members = [open_detector(make_bundle(f"{name}.judder"))[0] for name in ("steady", "wanders", "high")]
-    lines = Thresholds(Threshold(4.0, "rate:0.0001"), Threshold(5.0, "rate:0.00001"))
+    lines = Thresholds(Threshold(5.0, "rate:0.0001"), Threshold(6.0, "rate:0.00001"))
     changes = ({"wander": 0.0}, {"wander": 1.5}, {"wander": 0.5, "thresholds": lines})
     for name, member, change in zip("abc", members, changes, strict=True):
         member.manifest = replace(member.manifest, name=name, **change)  # type: ignore[arg-type]
@@ -42,18 +42,19 @@ def test_wander_and_lines_do_not_depend_on_the_order(kind: str, make_bundle: Cal
     for order in permutations(members_that_differ(make_bundle)):
         manifest = JOINED[kind](order).manifest
         assert manifest.wander == 1.5
-        assert (manifest.thresholds.warning.score, manifest.thresholds.alarm.score) == (4.0, 5.0)
+        assert (manifest.thresholds.warning.score, manifest.thresholds.alarm.score) == (5.0, 6.0)
 
 
 @pytest.mark.parametrize("kind", JOINED)
 def test_healthy_scores_that_wander_raise_the_same_alerts_in_every_order(
     kind: str, make_bundle: Callable[..., Path]
 ) -> None:
-    # An hour of scores that stay at what the member excuses: no evidence, whoever comes first.
-    scores = 0.6 + 0.5 * np.random.default_rng(2).standard_normal(90_000)
+    # Evidence of a defect for a model whose healthy scores do not wander; nothing where one's are known to.
+    scores = (1.2 + 0.8 * np.random.default_rng(2).standard_normal(90_000)).tolist()
     for order in permutations(members_that_differ(make_bundle)):
-        alarm = Alarm(JOINED[kind](order).manifest, AlarmPolicy())
-        assert episodes(scores.tolist(), alarm) == []
+        manifest = JOINED[kind](order).manifest
+        assert episodes(scores, Alarm(manifest, AlarmPolicy())) == []
+        assert episodes(scores, Alarm(replace(manifest, wander=0.0), AlarmPolicy())) != []
 
 
 def test_models_of_other_windows_are_refused(make_bundle: Callable[..., Path]) -> None:
