@@ -2,29 +2,47 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import click
 
-from agent.cli.alerts import acknowledge, alerts
-from agent.cli.capture import capture
-from agent.cli.config import config
-from agent.cli.demo import demo
-from agent.cli.model import model
-from agent.cli.record import record
-from agent.cli.regime import regime
-from agent.cli.replay import replay
-from agent.cli.run import run
-from agent.cli.sensor import sensor
-from agent.cli.service import service
-from agent.cli.status import status
-from agent.cli.threshold import threshold
 from agent.errors import AgentError
 from firmware_bridge.errors import BridgeError
+
+COMMANDS = {
+    "run": "run",
+    "status": "status",
+    "alerts": "alerts",
+    "acknowledge": "alerts",
+    "record": "record",
+    "replay": "replay",
+    "model": "model",
+    "sensor": "sensor",
+    "config": "config",
+    "service": "service",
+    "threshold": "threshold",
+    "regime": "regime",
+    "capture": "capture",
+    "demo": "demo",
+}
+"""Each command and its module in this folder, which is imported only when the command is asked for."""
 
 
 class Commands(click.Group):
     """A group that tells our errors in one line each and exits with 1; click exits with 2 on wrong usage."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, or None if there is none of this name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"agent.cli.{COMMANDS[cmd_name]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own signature
         """Run the command; see ``click.Group.invoke``."""
@@ -38,22 +56,3 @@ class Commands(click.Group):
 @click.version_option(package_name="judder", prog_name="judder")
 def main() -> None:
     """Find machines that are about to fail by the way they shake."""
-
-
-for command in (
-    run,
-    status,
-    alerts,
-    acknowledge,
-    record,
-    replay,
-    model,
-    sensor,
-    config,
-    service,
-    threshold,
-    regime,
-    capture,
-    demo,
-):
-    main.add_command(command)
