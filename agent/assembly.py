@@ -33,7 +33,7 @@ from agent.system.watchdog import Watchdog
 from agent.uplink.dialect import Dialect
 from agent.uplink.forwarder import Forwarder
 from agent.uplink.json_dialect import JsonDialect
-from agent.waveforms.around_alert import Evidence
+from agent.waveforms.around_alert import AlertWaveforms
 from firmware_bridge.clock import Clock, SystemClock
 from firmware_bridge.errors import OfferError, SignalError
 
@@ -54,7 +54,7 @@ class Surroundings:
     watchdog: Watchdog
     announce: Listener
     """Stores an alert event and tells it."""
-    evidence: Evidence
+    waveforms: AlertWaveforms
     """Keeps the waveform around an alert."""
 
 
@@ -127,18 +127,18 @@ def stations(config: Config, shared: Surroundings, prepared: Mapping[str, Prepar
 
 def _station(name: str, sensor: Sensor, prepared: Prepared, shared: Surroundings) -> Station:
     judge, manifest, store, clock = prepared.judge, prepared.judge.manifest, shared.store, shared.clock
-    samples = max(RING_WINDOWS * manifest.window.length, shared.evidence.samples(sensor.rate_hz))
+    samples = max(RING_WINDOWS * manifest.window.length, shared.waveforms.samples(sensor.rate_hz))
     ring = RingBuffer(samples, len(SENSOR_AXES))
     open_alert, sensor_alert = store.open_alert(name), store.open_alert(name, Subject.SENSOR)
     override = store.overrides.of(name)
     thresholds = override.thresholds if override else None
     sampler = Sampler(name, prepared.opener, ring, clock, Backoff(name, BACKOFF_FIRST_S, BACKOFF_LONGEST_S))
-    shared.evidence.watch(name, ring, sampler.status)
+    shared.waveforms.watch(name, ring, sampler.status)
     reason = sensor_alert.last_event.reason if sensor_alert else None
     regimes = judge if isinstance(judge, RegimeJudge) else None
-    if regimes is not None and regimes.told is not None:
-        told = store.regimes.of(name)
-        regimes.told.name = told if told in regimes.regimes else None
+    if regimes is not None and regimes.commanded is not None:
+        last = store.regimes.of(name)
+        regimes.commanded.name = last if last in regimes.regimes else None
     columns = columns_of(manifest.axes)
     assert columns is not None  # else it were not prepared
     monitor = Monitor(

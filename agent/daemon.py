@@ -30,7 +30,7 @@ from agent.system.watchdog import Watchdog, sd_notify
 from agent.uplink.connection import UplinkStatus
 from agent.uplink.forwarder import Forwarder
 from agent.uplink.messages import alert_message
-from agent.waveforms.around_alert import Evidence
+from agent.waveforms.around_alert import AlertWaveforms
 from firmware_bridge.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
@@ -123,11 +123,13 @@ class Daemon:
         opened = AlertStore.open(config.database, clock.utc(), config.outbox, config.history)
         self._store = stack.enter_context(opened)
         self._watchdog = Watchdog(sd_notify, clock)
-        self._evidence = Evidence(config.state_dir / "evidence", config.evidence, clock, self._watchdog)
+        self._waveforms = AlertWaveforms(
+            config.state_dir / "evidence", config.evidence, clock, self._watchdog
+        )
         message_of = partial(alert_message, gateway=config.gateway) if config.uplink else None
-        listeners = (self._alerts.count, self._evidence.keep, *([listener] if listener else []))
+        listeners = (self._alerts.count, self._waveforms.keep, *([listener] if listener else []))
         announcer = Announcer(self._store, message_of, listeners)
-        shared = Surroundings(self._store, clock, self._watchdog, announcer.announce, self._evidence)
+        shared = Surroundings(self._store, clock, self._watchdog, announcer.announce, self._waveforms)
         self._stations = assembly.stations(config, shared, prepared)
         self._bus_samplers = assembly.bus_samplers(config, self._stations, clock, self._watchdog)
         self._handlers = Handlers(
@@ -136,7 +138,7 @@ class Daemon:
             self._store,
             self._uplink_status,
             self._alerts,
-            self._evidence.capture,
+            self._waveforms.capture,
             clock,
         )
         self._remote_commands = Commands("MQTT", self._handlers.table())
@@ -155,8 +157,8 @@ class Daemon:
         self._stack.callback(self._stop_forwarder)
         if self._forwarder is not None:
             self._forwarder.start()
-        self._stack.callback(self._evidence.stop, STOP_TIMEOUT_S)
-        self._evidence.start()
+        self._stack.callback(self._waveforms.stop, STOP_TIMEOUT_S)
+        self._waveforms.start()
         for station in self._stations:
             self._stack.callback(station.stop, STOP_TIMEOUT_S)
             station.start()

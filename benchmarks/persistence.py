@@ -23,7 +23,7 @@ from agent.inference.manifest import Manifest
 from agent.inference.scoring import Level, Threshold, Thresholds, score_from_rate
 from agent.judging.alarm import Alarm, Episode, episodes
 from agent.judging.alert import Rule
-from agent.judging.drift_evidence import EvidenceLines, Persistence, excused
+from agent.judging.drift_evidence import DriftEvidence, EvidenceLines, excused
 from firmware_bridge.recording import Recording
 from trainer.benchmark.events import count_events, observe, told
 from trainer.benchmark.figures import Machine
@@ -76,7 +76,7 @@ class Watched:
         """Return when the evidence alone reaches the warning line."""
         window, rate_hz = self.manifest.window, self.manifest.rate_hz
         assert rate_hz is not None
-        persistence = Persistence(EvidenceLines.of(BOTH.persistence_hours, window, rate_hz), window)
+        persistence = DriftEvidence(EvidenceLines.of(BOTH.persistence_hours, window, rate_hz), window)
         taken_off = excused(self.manifest.wander)
         levels = (persistence.update(score - taken_off) for score in self.scores.tolist())
         raised = next((index for index, level in enumerate(levels) if level is not Level.NORMAL), None)

@@ -32,7 +32,7 @@ def alerts(config_path: Path, active: bool, limit: int, as_json: bool) -> None:
     elif not records:
         click.echo("no alerts")
     for record in () if as_json else records:
-        click.echo("\n".join(_told(record)))
+        click.echo("\n".join(_lines(record)))
 
 
 @click.command()
@@ -49,7 +49,7 @@ def acknowledge(alert_id: str, by: str | None, config_path: Path) -> None:
     click.echo(f"acknowledged {answer['alert_id']}")
 
 
-def _told(record: AlertRecord) -> list[str]:
+def _lines(record: AlertRecord) -> list[str]:
     event = record.last_event
     until = f"cleared {record.cleared_at:%Y-%m-%d %H:%M:%S}" if record.cleared_at else "ACTIVE"
     seen = f", seen by {record.acknowledged_by}" if record.acknowledged_by else ""
@@ -63,8 +63,8 @@ def _told(record: AlertRecord) -> list[str]:
     if event.reason:
         return [*lines, f"  {event.reason}"]
     if event.contributions:
-        told = ", ".join(f"{c.where} {c.share:.0%}" for c in event.contributions[:3])
-        lines.append(f"  most abnormal: {told}")
+        places = ", ".join(f"{c.where} {c.share:.0%}" for c in event.contributions[:3])
+        lines.append(f"  most abnormal: {places}")
     axes = "; ".join(
         f"{s.axis} {s.rms_g:.3f} g rms, {s.peak_g:.3f} g peak, crest {s.crest_factor:.1f}, "
         f"kurtosis {s.kurtosis:.1f}"

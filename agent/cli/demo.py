@@ -49,7 +49,7 @@ def demo(seconds: float, forever: bool, state_dir: Path | None) -> None:
     stop, alarmed = stop_event(), Event()
     with local_broker() as broker:
         config_path = _prepare(folder, broker)
-        click.echo(f"Uplink: {broker.told}.")
+        click.echo(f"Uplink: {broker.description}.")
         click.echo("The machine is healthy for 8 s; then its bearing fails. SIMULATED sensor, real driver.")
 
         def listen(event: AlertEvent) -> None:

@@ -22,7 +22,7 @@ class LocalBroker:
     port: int
     answers: bool
     """False: nobody listens there, the alerts will wait in the outbox."""
-    told: str
+    description: str
     """What the demo says about it."""
 
 
@@ -33,8 +33,8 @@ def local_broker() -> Iterator[LocalBroker]:
     if _answers(PORT):
         yield LocalBroker(PORT, True, f"the broker on {HOST}:{PORT}")
     elif mosquitto is None:
-        told = f"no broker on {HOST}:{PORT} and no mosquitto installed: the alerts wait in the outbox"
-        yield LocalBroker(PORT, False, told)
+        description = f"no broker on {HOST}:{PORT} and no mosquitto installed: the alerts wait in the outbox"
+        yield LocalBroker(PORT, False, description)
     else:
         port = _free_port()
         process = subprocess.Popen(  # noqa: S603 - a fixed command

@@ -47,7 +47,7 @@ def record(options: SensorOptions, seconds: float, out: Path) -> None:
     if options.bus is None:
         _refuse_beside_a_daemon(options.config_path, sensor)
     info, samples = _record(sensor, seconds, out, stop_event())
-    click.echo("\n".join(_told(out, info, samples)))
+    click.echo("\n".join(_summary(out, info, samples)))
 
 
 def _refuse_beside_a_daemon(config_path: Path, sensor: Sensor) -> None:
@@ -111,7 +111,7 @@ def _until_done(recorder: Recorder, sampler: Sampler, clock: Clock, seconds: flo
             return
 
 
-def _told(out: Path, info: WaveInfo, samples: int) -> list[str]:
+def _summary(out: Path, info: WaveInfo, samples: int) -> list[str]:
     simulated = "  SIMULATED" if info.simulated else ""
     length_s = samples / info.rate_hz
     lines = [f"{out}: {samples} samples at {info.rate_hz:.1f} Hz, {length_s:.1f} s of {info.chip}{simulated}"]

@@ -70,7 +70,7 @@ def replay(
     if as_json:
         click.echo(json.dumps(_summary(verdicts, alerts)))
     else:
-        click.echo("\n".join(_told(recording, manifest, verdicts, alerts)))
+        click.echo("\n".join(_lines(recording, manifest, verdicts, alerts)))
 
 
 def _check(recording: Recording, manifest: Manifest) -> None:
@@ -134,7 +134,7 @@ def _summary(verdicts: Sequence[Verdict], alerts: Sequence[Alert]) -> dict[str, 
     }
 
 
-def _told(
+def _lines(
     recording: Recording, manifest: Manifest, verdicts: Sequence[Verdict], alerts: Sequence[Alert]
 ) -> list[str]:
     counts = Counter(str(verdict.level) for verdict in verdicts)

@@ -35,8 +35,8 @@ def run(config_path: Path, verbose: bool) -> None:
         config = load_config(config_path)
         daemon.run(config, stop, load=lambda: load_config(config_path), hangup=hangup)
     except (ConfigError, BundleError) as error:
-        told = error.at(config_path) if isinstance(error, ConfigError) else error
-        click.echo(f"Error: {told}", err=True)
+        shown = error.at(config_path) if isinstance(error, ConfigError) else error
+        click.echo(f"Error: {shown}", err=True)
         sys.exit(EX_CONFIG)
 
 

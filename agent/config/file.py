@@ -13,7 +13,7 @@ from agent.config.reporting import Metrics, TelemetryIntervals
 from agent.config.sensor import Regimes, Sensor
 from agent.config.storage import HistoryLimits, OutboxLimits
 from agent.config.uplink import BrokerSettings, TlsSettings
-from agent.config.waveforms import EvidenceSettings
+from agent.config.waveforms import WaveformSettings
 from agent.decode import DecodeError, Pattern, decode
 from agent.errors import ConfigError
 
@@ -32,7 +32,7 @@ class Config:
     outbox: OutboxLimits = field(default_factory=OutboxLimits)
     history: HistoryLimits = field(default_factory=HistoryLimits)
     metrics: Metrics | None = None
-    evidence: EvidenceSettings = field(default_factory=EvidenceSettings)
+    evidence: WaveformSettings = field(default_factory=WaveformSettings)
     state_dir: Path = Path("/var/lib/judder")
     """Alerts and outbox (``judder.db``)."""
     runtime_dir: Path = Path("/run/judder")

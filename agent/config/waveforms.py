@@ -12,7 +12,7 @@ RESERVE_S = 5.0
 
 
 @dataclass(frozen=True)
-class EvidenceSettings:
+class WaveformSettings:
     """How much of the waveform is kept."""
 
     before_s: Annotated[float, Range(0.0, 300.0, "s")] = 10.0

@@ -32,7 +32,7 @@ class Handlers:
         stations: Its sensors.
         store: Its alerts and outbox.
         uplink: Asks how the connection stands; answers None without an uplink.
-        alerts: What it has told.
+        alerts: Counts the alerts that it raised.
         capture: Writes the waveform around now; takes sensor, label and note (see ``Evidence.capture``).
         clock: For UTC.
     """
@@ -141,12 +141,12 @@ class Handlers:
         by, name = arguments.get("by"), arguments.get("regime")
         if not isinstance(by, str) or "regime" not in arguments:
             raise ControlError("regime needs 'sensor', 'regime' and 'by'")
-        if station.regimes is None or station.regimes.told is None:
-            told = f'set by = "command" in [sensors.{station.name}.regimes]'
-            raise ControlError(f"the regime of {station.name} cannot be told; {told}")
+        if station.regimes is None or station.regimes.commanded is None:
+            how = f'set by = "command" in [sensors.{station.name}.regimes]'
+            raise ControlError(f"the regime of {station.name} is not set by commands; {how}")
         if name is not None and name not in station.regimes.regimes:
             raise ControlError(f"no regime '{name}'; known are {', '.join(station.regimes.regimes)}")
-        station.regimes.told.name = name  # in force even if the disk does not take it
+        station.regimes.commanded.name = name  # in force even if the disk does not take it
         self._store.regimes.set(station.name, name, self._clock.utc(), by)
         return {"sensor": station.name, "regime": name}
 

@@ -11,7 +11,7 @@ from agent.config.alarm import AlarmPolicy
 from agent.inference.scoring import Level, Thresholds
 from agent.inference.window import WindowSpec
 from agent.judging.alert import Change, Rule
-from agent.judging.drift_evidence import EvidenceLines, Persistence, excused
+from agent.judging.drift_evidence import DriftEvidence, EvidenceLines, excused
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Scale(Protocol):
 
     @property
     def rate_hz(self) -> float | None:
-        """Sample rate; without it there is no persistence, for no time can be told."""
+        """Sample rate; without it there is no evidence over windows, for it has no time."""
         ...
 
     @property
@@ -55,13 +55,13 @@ class Alarm:
     """The alarm of one sensor: feed it scores, it answers when the level changes.
 
     An alert keeps its highest level until it clears: a machine that hovers between warning and alarm is one
-    alert, not many. It clears when the last n windows are quiet and persistence supports no level.
+    alert, not many. It clears when the last n windows are quiet and the evidence over windows supports no level.
 
     Args:
         scale: Of the scores: the manifest of the bundle that makes them.
         policy: The rules.
         thresholds: Those that a person has set in place of the bundle's. Whoever raises the warning line
-            says that the machine is healthy up to there: the evidence of persistence starts that much higher.
+            says that the machine is healthy up to there: the evidence over windows starts that much higher.
         open_alert: What last happened to the alert that was open when the daemon stopped.
     """
 
@@ -75,7 +75,7 @@ class Alarm:
         self._scale = scale
         self._reached = open_alert
         self._recent: deque[float] = deque()
-        self._persistence: Persistence | None = None
+        self._drift: DriftEvidence | None = None
         self.adjust(thresholds or scale.thresholds, policy)
 
     @property
@@ -86,9 +86,9 @@ class Alarm:
     @property
     def evidence(self) -> float | None:
         """Evidence over windows, as a part of what raises a warning; None if that rule is off."""
-        if self._persistence is None:
+        if self._drift is None:
             return None
-        return self._persistence.evidence / self._persistence.lines.warning
+        return self._drift.evidence / self._drift.lines.warning
 
     def adjust(self, thresholds: Thresholds, policy: AlarmPolicy) -> None:
         """Change what makes a level; the level stays until the next window says otherwise."""
@@ -99,7 +99,7 @@ class Alarm:
         self._quiet_below = policy.quiet_below(warning)
         raised_by = max(warning - self._scale.thresholds.of(Level.WARNING), 0.0)
         self._excused = excused(self._scale.wander) + raised_by
-        self._persistence = self._adjusted_persistence()
+        self._drift = self._adjusted_drift()
 
     def update(self, score: float) -> Transition | None:
         """Take the next window's score and return what changed, if anything.
@@ -109,11 +109,11 @@ class Alarm:
         """
         self._recent.append(score)
         quiet = self._is_quiet()
-        persistent = self._persistent_level(score, quiet)
-        supported = max(self._supported_level(), persistent)
+        drifted = self._drift_level(score, quiet)
+        supported = max(self._supported_level(), drifted)
         if supported > self.level:
             return self._reach(supported)
-        if self._reached is not None and quiet and persistent is Level.NORMAL:
+        if self._reached is not None and quiet and drifted is Level.NORMAL:
             cleared = replace(self._reached, change=Change.CLEARED)
             self._reached = None
             return cleared
@@ -121,10 +121,10 @@ class Alarm:
 
     def _reach(self, level: Level) -> Transition:
         change = Change.RAISED if self._reached is None else Change.ESCALATED
-        if self._persistence is None or self._supported_level() >= level:
+        if self._drift is None or self._supported_level() >= level:
             self._reached = Transition(change, level, Rule.K_OF_N, self._policy.n)
         else:
-            self._reached = Transition(change, level, Rule.PERSISTENCE, self._persistence.windows)
+            self._reached = Transition(change, level, Rule.PERSISTENCE, self._drift.windows)
         return self._reached
 
     def _supported_level(self) -> Level:
@@ -137,30 +137,30 @@ class Alarm:
     def _is_quiet(self) -> bool:
         return len(self._recent) == self._policy.n and max(self._recent) < self._quiet_below
 
-    def _persistent_level(self, score: float, quiet: bool) -> Level:
-        """Return the level that persistence supports.
+    def _drift_level(self, score: float, quiet: bool) -> Level:
+        """Return the level that the evidence over windows supports.
 
         During an alarm the evidence rests until it is quiet: there is nothing left to raise, and an alarm
         that single windows have raised ends with them.
         """
-        if self._persistence is None:
+        if self._drift is None:
             return Level.NORMAL
         if self.level is Level.ALARM and not quiet:
-            return self._persistence.level
-        return self._persistence.update(score - self._excused)
+            return self._drift.level
+        return self._drift.update(score - self._excused)
 
-    def _adjusted_persistence(self) -> Persistence | None:
+    def _adjusted_drift(self) -> DriftEvidence | None:
         """Return the evidence so far, on the lines of the policy."""
         hours, rate_hz, window = self._policy.persistence_hours, self._scale.rate_hz, self._scale.window
         if hours == 0.0 or rate_hz is None:
             return None
         lines = EvidenceLines.of(hours, window, rate_hz)
-        if self._persistence is not None:
-            self._persistence.lines = lines
-            return self._persistence
+        if self._drift is not None:
+            self._drift.lines = lines
+            return self._drift
         if self._reached is not None and self._reached.rule is Rule.PERSISTENCE:
-            return Persistence(lines, window, self._reached.level, self._reached.windows)
-        return Persistence(lines, window)
+            return DriftEvidence(lines, window, self._reached.level, self._reached.windows)
+        return DriftEvidence(lines, window)
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ class EvidenceLines:
         return Level.WARNING if evidence >= self.warning else Level.NORMAL
 
 
-class Persistence:
+class DriftEvidence:
     """The evidence of one sensor's windows, and the level that it supports.
 
     Attributes:

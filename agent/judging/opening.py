@@ -10,7 +10,7 @@ from agent.errors import BundleError, ConfigError
 from agent.inference.detector import Detector, open_detector
 from agent.judging.ensemble import Ensemble
 from agent.judging.judges import Judge
-from agent.judging.regime import SEARCH_BINS, Band, RegimeJudge, SpeedRegime, ToldRegime
+from agent.judging.regime import SEARCH_BINS, Band, CommandedRegime, RegimeJudge, SpeedRegime
 
 SENSOR_AXES = ("x", "y", "z")
 RATE_TOLERANCE = 0.05
@@ -73,7 +73,7 @@ def _by_regime(regimes: Regimes, rate_hz: float, detectors: Sequence[Detector]) 
     """Return models by regime; refuse bands of speed that a window does not tell apart."""
     members = dict(zip(regimes.models, detectors, strict=True))
     if regimes.search_hz is None:
-        return RegimeJudge(members, ToldRegime(None))
+        return RegimeJudge(members, CommandedRegime(None))
     bands = {name: Band(*model.speed_hz) for name, model in regimes.models.items() if model.speed_hz}
     resolution_hz = rate_hz / detectors[0].manifest.window.length
     search = Band(*regimes.search_hz)
@@ -81,6 +81,6 @@ def _by_regime(regimes: Regimes, rate_hz: float, detectors: Sequence[Detector]) 
         raise ValueError(f"search_hz must be {SEARCH_BINS * resolution_hz:.3g} Hz wide for these windows")
     for name, band in bands.items():
         if band.high_hz - band.low_hz < resolution_hz:
-            told = f"is narrower than what a window tells apart ({resolution_hz:.3g} Hz)"
-            raise ValueError(f"models.{name}.speed_hz {told}")
+            why = f"is narrower than what a window tells apart ({resolution_hz:.3g} Hz)"
+            raise ValueError(f"models.{name}.speed_hz {why}")
     return RegimeJudge(members, SpeedRegime(rate_hz, search, bands))

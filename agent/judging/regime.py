@@ -51,7 +51,7 @@ class RegimeSource(Protocol):
         ...
 
 
-class ToldRegime:
+class CommandedRegime:
     """The regime is told. ``name`` may be set from any thread; None: in no known regime."""
 
     def __init__(self, name: str | None) -> None:
@@ -97,7 +97,7 @@ class RegimeJudge:
         ValueError: If they do not take the same windows.
 
     Attributes:
-        told: The source, if the regime is told.
+        commanded: The source, if commands say the regime.
         manifest: What windows all take (see ``judges.joined_manifest``).
         current: The regime of the newest window; None outside all, and in a transition.
     """
@@ -105,7 +105,7 @@ class RegimeJudge:
     def __init__(self, members: Mapping[str, Detector], source: RegimeSource) -> None:
         self._members: dict[str, Judge] = dict(members)
         self._source = source
-        self.told = source if isinstance(source, ToldRegime) else None
+        self.commanded = source if isinstance(source, CommandedRegime) else None
         manifests = [member.manifest for member in members.values()]
         self.manifest = joined_manifest(manifests, " / ", "regimes")
         self.current: str | None = None

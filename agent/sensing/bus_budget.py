@@ -64,13 +64,13 @@ def _shared_addresses(bus: str, infos: Mapping[str, SensorInfo]) -> Iterator[str
 def _arithmetic(
     bus: str, infos: Mapping[str, SensorInfo], loads: Mapping[str, BusLoad], clock_hz: float
 ) -> str:
-    told = " + ".join(
+    parts = " + ".join(
         f"{name} ({infos[name].chip} at {load.samples_per_s:g} Hz) {load.bytes_per_s / 1000:.1f} kB/s"
         for name, load in loads.items()
     )
     total = sum(load.bits_per_s for load in loads.values())
     return (
-        f"{bus} cannot carry its sensors: {told}, 9 bits a byte, is {total / 1000:.0f} kbit/s; at "
+        f"{bus} cannot carry its sensors: {parts}, 9 bits a byte, is {total / 1000:.0f} kbit/s; at "
         f"{clock_hz / 1000:.0f} kHz it carries {USABLE * clock_hz / 1000:.0f}. Lower a rate_hz, use a second "
         "bus, or a faster one (dtparam=i2c_arm_baudrate=1000000) and say so with bus_speed_hz"
     )

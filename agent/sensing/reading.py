@@ -63,7 +63,7 @@ def readings(
 
     Raises:
         BusError: If a transfer fails.
-        SensorError: If the sensor lost its configuration, or stopped to sample.
+        SensorError: If the sensor lost its configuration, or stopped sampling.
     """
     left_s = np.inf if seconds is None else seconds
     while left_s > 0 and not stop.is_set():

@@ -141,8 +141,8 @@ class Sampler:
         self._status = replace(
             self._status, state=SensorState.SAMPLING, error=None, info=info, rate_hz=info.rate_hz
         )
-        told = fields(Entry.SENSOR_SAMPLES, sensor=self.name)
-        logger.info("sensor %s: %s samples at %g Hz", self.name, info.chip, info.rate_hz, extra=told)
+        entry = fields(Entry.SENSOR_SAMPLES, sensor=self.name)
+        logger.info("sensor %s: %s samples at %g Hz", self.name, info.chip, info.rate_hz, extra=entry)
         self._last_ns = self._temperature_due_ns = self._clock.monotonic_ns()
         self._schedule(info, info.rate_hz, self._last_ns)
 
@@ -205,16 +205,16 @@ class Sampler:
         """Let go of the sensor, mark the gap, and wait, backing off, before it is opened again."""
         self.close()
         self._ring.mark_gap()
-        told = str(error)
-        if self._status.state is not SensorState.FAILED or self._status.error != told:
+        reason = str(error)
+        if self._status.state is not SensorState.FAILED or self._status.error != reason:
             logger.error(
-                "sensor %s: %s", self.name, told, extra=fields(Entry.SENSOR_FAILED, sensor=self.name)
+                "sensor %s: %s", self.name, reason, extra=fields(Entry.SENSOR_FAILED, sensor=self.name)
             )
         self._status = replace(
             self._status,
             state=SensorState.FAILED,
-            error=told,
-            last_error=told,
+            error=reason,
+            last_error=reason,
             reopened=self._status.reopened + 1,
             temperature_c=None,
         )

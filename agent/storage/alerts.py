@@ -18,7 +18,7 @@ from agent.storage.database import Database, check, quarantine
 from agent.storage.message import Message
 from agent.storage.outbox import Outbox
 from agent.storage.overrides import ThresholdOverrides
-from agent.storage.regimes import ToldRegimes
+from agent.storage.regimes import CommandedRegimes
 from agent.system.journal import Entry, fields
 from agent.utc import format_utc, parse_utc
 
@@ -95,7 +95,7 @@ class AlertStore:
         self.database = Database(path, read_only=read_only, patient=patient)
         self.outbox = Outbox(self.database, limits or OutboxLimits())
         self.overrides = ThresholdOverrides(self.database)
-        self.regimes = ToldRegimes(self.database)
+        self.regimes = CommandedRegimes(self.database)
 
     @classmethod
     def open(

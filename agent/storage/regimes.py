@@ -8,7 +8,7 @@ from agent.storage.database import Database
 from agent.utc import format_utc
 
 
-class ToldRegimes:
+class CommandedRegimes:
     """The regimes in the alert store, at most one a sensor."""
 
     def __init__(self, database: Database) -> None:

@@ -83,8 +83,8 @@ def explained(error: OSError | ValueError, timeout_s: float) -> str:
                 f"its certificate is not trusted ({error.verify_message}); "
                 "check ca_file in [uplink.tls], and that host is the name in the certificate"
             )
-        case ssl.SSLError() if told := refusal_in_words(error):
-            return told
+        case ssl.SSLError() if words := refusal_in_words(error):
+            return words
         case ssl.SSLError():
             return f"no TLS ({error.reason}); check that the port is the broker's port for TLS"
         case socket.gaierror():

@@ -1,4 +1,4 @@
-"""What Home Assistant is told, so that a gateway's sensors appear by themselves.
+"""What Home Assistant is messages, so that a gateway's sensors appear by themselves.
 
 Source: https://www.home-assistant.io/integrations/mqtt/#mqtt-discovery. The messages are retained.
 """
@@ -44,12 +44,12 @@ def discovery(gateway: GatewayName, sensor: str, *, version: str) -> dict[str, b
         },
     }
     common = _common(gateway, version)
-    told = {}
+    messages = {}
     for (component, name), entity in entities.items():
         unique = f"judder_{gateway.site}_{gateway.name}_{sensor}_{name}"
         document = {"name": f"{sensor} {name}", "unique_id": unique, **entity, **common}
-        told[f"{PREFIX}/{component}/{unique}/config"] = json.dumps(document, ensure_ascii=False).encode()
-    return told
+        messages[f"{PREFIX}/{component}/{unique}/config"] = json.dumps(document, ensure_ascii=False).encode()
+    return messages
 
 
 def _common(gateway: GatewayName, version: str) -> dict[str, Any]:

@@ -17,11 +17,11 @@ class JsonDialect:
     """Messages as they are; a retained status tells who is online (see ``dialect.Dialect``).
 
     Args:
-        gateway: Whose status is told.
+        gateway: Who speaks.
         clock: UTC for the status.
         version: Version of judder, for the status.
         simulated: True if any sensor is simulated, for the status.
-        announcements: Further retained messages, payload by topic, told at each connection.
+        announcements: Further retained messages, payload by topic, published at each connection.
         answer: Returns the reply to a command that came in by the gateway's command topic; None if none are
             taken.
     """
@@ -54,8 +54,8 @@ class JsonDialect:
 
     def hello(self) -> list[Packet]:
         """Return the status ``online`` and the announcements."""
-        told = [Packet(topic, payload, retain=True) for topic, payload in self._announcements.items()]
-        return [self._status(Presence.ONLINE), *told]
+        announced = [Packet(topic, payload, retain=True) for topic, payload in self._announcements.items()]
+        return [self._status(Presence.ONLINE), *announced]
 
     def data(self, messages: Sequence[Message]) -> list[Packet]:
         """Return the messages as they are."""

@@ -85,17 +85,17 @@ def asks(payload: bytes, name: str) -> bool:
 
 
 def _add(payload: Any, metric: Metric) -> None:  # noqa: ANN401 - a class made at run time
-    told = payload.metrics.add(
+    added = payload.metrics.add(
         name=metric.name, timestamp=_milliseconds(metric.at), datatype=metric.datatype.value
     )
     if metric.historical:
-        told.is_historical = True
+        added.is_historical = True
     if metric.value is None:
-        told.is_null = True
+        added.is_null = True
     elif metric.datatype is DataType.INT64:
-        told.long_value = int(metric.value) % _LONG
+        added.long_value = int(metric.value) % _LONG
     else:
-        setattr(told, _FIELD_OF[metric.datatype], metric.value)
+        setattr(added, _FIELD_OF[metric.datatype], metric.value)
 
 
 def _milliseconds(at: datetime) -> int:

@@ -78,7 +78,9 @@ def tls_context(tls: TlsSettings) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=tls.ca_file)
     except (OSError, ValueError) as error:
-        raise UplinkError(f"TLS file {tls.ca_file}: {_told(error)}; check ca_file in [uplink.tls]") from error
+        raise UplinkError(
+            f"TLS file {tls.ca_file}: {_reason(error)}; check ca_file in [uplink.tls]"
+        ) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.sslsocket_class = _TlsSocket
     if tls.cert_file is not None:
@@ -95,7 +97,7 @@ def _load_certificate(context: ssl.SSLContext, cert_file: Path, key_file: Path |
         context.load_cert_chain(cert_file, key_file, password="")
     except (OSError, ValueError) as error:
         raise UplinkError(
-            f"TLS files {cert_file}, {key_file or cert_file}: {_told(error)}; they must be PEM, the key "
+            f"TLS files {cert_file}, {key_file or cert_file}: {_reason(error)}; they must be PEM, the key "
             "without a password and that of the certificate; check cert_file and key_file in [uplink.tls]"
         ) from error
 
@@ -110,7 +112,7 @@ def _check_readable(path: Path, key: str) -> None:
         ) from error
 
 
-def _told(error: OSError | ValueError) -> str:
+def _reason(error: OSError | ValueError) -> str:
     if isinstance(error, ssl.SSLError):
         return (error.reason or "not understood").lower().replace("_", " ")
     return str(error)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Lock, Thread
 
-from agent.config.waveforms import EvidenceSettings
+from agent.config.waveforms import WaveformSettings
 from agent.judging.alert import AlertEvent, Change
 from agent.sensing.ring_buffer import RingBuffer
 from agent.sensing.sampler import SamplerStatus
@@ -49,10 +49,10 @@ class _Capture:
         return self.source.ring.total >= self.last or now_ns >= self.deadline_ns
 
 
-class Evidence:
+class AlertWaveforms:
     """Writes waveforms in a thread of its own: a slow disk delays neither sampling nor alerts."""
 
-    def __init__(self, folder: Path, settings: EvidenceSettings, clock: Clock, watchdog: Watchdog) -> None:
+    def __init__(self, folder: Path, settings: WaveformSettings, clock: Clock, watchdog: Watchdog) -> None:
         """Prepare; the thread begins with ``start``.
 
         Args:

@@ -18,7 +18,7 @@ from agent.control.commands import Commands, Json
 from agent.control.handlers import Handlers
 from agent.errors import ControlError
 from agent.inference.scoring import Threshold, Thresholds
-from agent.judging.regime import ToldRegime
+from agent.judging.regime import CommandedRegime
 from agent.reporting.metrics import AlertCounter
 from agent.storage.alerts import AlertStore
 from firmware_bridge.clock import SimulatedClock
@@ -83,7 +83,7 @@ def monitor() -> Monitor:
 
 @pytest.fixture
 def regimes() -> SimpleNamespace:
-    return SimpleNamespace(told=ToldRegime(None), regimes=("slow", "fast"))
+    return SimpleNamespace(commanded=CommandedRegime(None), regimes=("slow", "fast"))
 
 
 @pytest.fixture
@@ -151,9 +151,9 @@ def test_thresholds_are_set_kept_and_reset(commands: Commands, store: AlertStore
 
 def test_a_regime_is_told_and_kept(commands: Commands, store: AlertStore, regimes: SimpleNamespace) -> None:
     commands.answer(json.dumps(GOOD[3]).encode())
-    assert (regimes.told.name, store.regimes.of("press")) == ("fast", "fast")
+    assert (regimes.commanded.name, store.regimes.of("press")) == ("fast", "fast")
     commands.answer(json.dumps(GOOD[4]).encode())
-    assert (regimes.told.name, store.regimes.of("press")) == (None, None)
+    assert (regimes.commanded.name, store.regimes.of("press")) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_a_regime_is_told_and_kept(commands: Commands, store: AlertStore, regime
     [
         ("press", "warp", "no regime 'warp'; known are slow, fast"),
         ("press", 7, "no regime '7'; known are slow, fast"),
-        ("pump", "fast", 'cannot be told; set by = "command" in [sensors.pump.regimes]'),
+        ("pump", "fast", 'is not set by commands; set by = "command" in [sensors.pump.regimes]'),
     ],
 )
 def test_a_regime_that_is_none_is_refused(commands: Commands, sensor: str, regime: object, told: str) -> None:

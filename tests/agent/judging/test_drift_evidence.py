@@ -17,8 +17,8 @@ from agent.inference.window import WindowSpec
 from agent.judging.drift_evidence import (
     NEUTRAL,
     TOLERATED,
+    DriftEvidence,
     EvidenceLines,
-    Persistence,
     evidence_of,
     overlapping,
 )
@@ -32,7 +32,7 @@ Random = np.random.Generator
 
 
 def levels(scores: list[float], lines: EvidenceLines = LINES, window: WindowSpec = SLIDING) -> list[Level]:
-    persistence = Persistence(lines, window)
+    persistence = DriftEvidence(lines, window)
     return [persistence.update(score) for score in scores]
 
 
@@ -93,7 +93,7 @@ def four_alike(random: Random) -> Iterator[float]:
 
 def run_length(scores: Iterator[float], line: float, window: WindowSpec) -> float:
     """Independent windows until the evidence reaches a line, of a machine whose scores are tolerably high."""
-    persistence = Persistence(EvidenceLines(line, 2 * line), window)
+    persistence = DriftEvidence(EvidenceLines(line, 2 * line), window)
     count = next(
         number for number, score in enumerate(scores, 1) if persistence.update(score + TOLERATED) > 0
     )
@@ -151,7 +151,7 @@ def test_a_defect_that_lifts_every_window_a_little_is_found_when_theory_says() -
 
 
 def test_a_level_holds_until_the_evidence_has_fallen_by_a_quarter() -> None:
-    persistence = Persistence(LINES, TUMBLING)
+    persistence = DriftEvidence(LINES, TUMBLING)
     while persistence.update(3.0) is Level.NORMAL:
         pass
     persistence.evidence = 8.0
@@ -167,7 +167,7 @@ def test_evidence_does_not_grow_beyond_the_alarm_so_that_it_can_end() -> None:
 
 
 def test_windows_are_counted_from_where_the_evidence_began() -> None:
-    persistence = Persistence(LINES, SLIDING)
+    persistence = DriftEvidence(LINES, SLIDING)
     for score in [3.0, -3.0, -3.0, -3.0, -3.0, 2.0, 2.0, 2.0]:
         persistence.update(score)
     assert persistence.windows == 3

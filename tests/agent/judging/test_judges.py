@@ -17,12 +17,12 @@ from agent.inference.scoring import Threshold, Thresholds
 from agent.judging.alarm import Alarm, episodes
 from agent.judging.ensemble import Ensemble
 from agent.judging.judges import Judge, joined_manifest
-from agent.judging.regime import RegimeJudge, ToldRegime
+from agent.judging.regime import CommandedRegime, RegimeJudge
 
 JOINED: dict[str, Callable[[Sequence[Detector]], Judge]] = {
     "ensemble": lambda members: Ensemble(members, Combination.MAX),
     "regimes": lambda members: RegimeJudge(
-        {member.manifest.name: member for member in members}, ToldRegime(None)
+        {member.manifest.name: member for member in members}, CommandedRegime(None)
     ),
 }
 

@@ -15,7 +15,14 @@ from agent.config.file import Config, parse_config
 from agent.errors import ConfigError
 from agent.inference.detector import open_detector
 from agent.inference.scoring import Level
-from agent.judging.regime import Band, FloatArray, RegimeJudge, SpeedRegime, ToldRegime, strongest_line_hz
+from agent.judging.regime import (
+    Band,
+    CommandedRegime,
+    FloatArray,
+    RegimeJudge,
+    SpeedRegime,
+    strongest_line_hz,
+)
 
 MakeBundle = Callable[..., Path]
 RATE_HZ = 800.0
@@ -59,12 +66,12 @@ def test_the_speed_tells_the_regime(speed_hz: float, regime: str | None) -> None
 
 
 @pytest.fixture
-def told() -> ToldRegime:
-    return ToldRegime(None)
+def told() -> CommandedRegime:
+    return CommandedRegime(None)
 
 
 @pytest.fixture
-def judge(make_bundle: MakeBundle, told: ToldRegime) -> RegimeJudge:
+def judge(make_bundle: MakeBundle, told: CommandedRegime) -> RegimeJudge:
     """Return two models of windows of 64 that begin every 32."""
     members = {name: open_detector(make_bundle(f"{name}.judder"))[0] for name in ("slow", "fast")}
     return RegimeJudge(members, told)
@@ -74,7 +81,7 @@ NOISE = np.random.default_rng(0).standard_normal((64, 3)).astype(np.float32)
 
 
 def test_a_window_is_judged_once_no_overlapping_one_says_otherwise(
-    judge: RegimeJudge, told: ToldRegime
+    judge: RegimeJudge, told: CommandedRegime
 ) -> None:
     assert not judge.admits(NOISE)
     said = [None, "slow", "slow", "slow", "fast", "fast", "slow", "fast", "fast", "fast", None, "slow"]
@@ -85,7 +92,7 @@ def test_a_window_is_judged_once_no_overlapping_one_says_otherwise(
         assert judge.current == regime
 
 
-def test_the_verdict_names_the_regime(judge: RegimeJudge, told: ToldRegime) -> None:
+def test_the_verdict_names_the_regime(judge: RegimeJudge, told: CommandedRegime) -> None:
     told.name = "fast"
     judge.admits(NOISE)
     assert judge.admits(NOISE)
@@ -99,7 +106,7 @@ def test_the_verdict_names_the_regime(judge: RegimeJudge, told: ToldRegime) -> N
 def test_models_of_other_windows_are_refused(make_bundle: MakeBundle) -> None:
     members = {str(n): open_detector(make_bundle(f"{n}.judder", length=n))[0] for n in (64, 128)}
     with pytest.raises(ValueError, match=r"easy-1 takes windows of 128"):
-        RegimeJudge(members, ToldRegime(None))
+        RegimeJudge(members, CommandedRegime(None))
 
 
 BY_SPEED = """

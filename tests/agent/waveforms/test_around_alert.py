@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agent.config.waveforms import EvidenceSettings
+from agent.config.waveforms import WaveformSettings
 from agent.sensing.ring_buffer import RingBuffer
 from agent.sensing.sampler import SamplerStatus, SensorState
 from agent.system.watchdog import Watchdog
-from agent.waveforms.around_alert import Evidence
+from agent.waveforms.around_alert import AlertWaveforms
 from firmware_bridge.chip.accelerometer import SampleBlock, SensorInfo
 from firmware_bridge.clock import SimulatedClock
 from firmware_bridge.recording import load_recording
@@ -22,15 +22,17 @@ INFO = SensorInfo("adxl345", "sim:press", 0x53, RATE_HZ, 16.0, 1 / 256, 32, simu
 
 
 class Bench:
-    """Evidence of a sensor whose samples the test makes, numbered on x and turn by turn on y."""
+    """AlertWaveforms of a sensor whose samples the test makes, numbered on x and turn by turn on y."""
 
-    def __init__(self, folder: Path, settings: EvidenceSettings | None = None) -> None:
+    def __init__(self, folder: Path, settings: WaveformSettings | None = None) -> None:
         self.clock = SimulatedClock()
         self.folder = folder / "evidence"
-        settings = settings or EvidenceSettings(before_s=1.0, after_s=0.5)
+        settings = settings or WaveformSettings(before_s=1.0, after_s=0.5)
         self.ring = RingBuffer(settings.samples(RATE_HZ) or 8192, 3)
         self.status = SamplerStatus(SensorState.SAMPLING, info=INFO, rate_hz=RATE_HZ)
-        self.evidence = Evidence(self.folder, settings, self.clock, Watchdog(lambda state: None, self.clock))
+        self.evidence = AlertWaveforms(
+            self.folder, settings, self.clock, Watchdog(lambda state: None, self.clock)
+        )
         self.evidence.watch("press", self.ring, lambda: self.status)
 
     def feed(self, seconds: float, lost: int = 0) -> None:
@@ -107,7 +109,7 @@ def test_a_sensor_that_never_sampled_leaves_nothing(tmp_path: Path) -> None:
 
 def test_the_oldest_make_room(tmp_path: Path) -> None:
     # A file is 44 bytes, 1200 samples of 6 bytes, and a side-car of about 400: four fit into 32 kB.
-    bench = Bench(tmp_path, EvidenceSettings(before_s=1.0, after_s=0.5, max_mb=0.032))
+    bench = Bench(tmp_path, WaveformSettings(before_s=1.0, after_s=0.5, max_mb=0.032))
     bench.feed(2.0)
     paths = []
     for _ in range(7):
@@ -119,10 +121,10 @@ def test_the_oldest_make_room(tmp_path: Path) -> None:
 
 
 def test_none_is_kept_if_none_is_wanted(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, EvidenceSettings(max_mb=0.0))
+    bench = Bench(tmp_path, WaveformSettings(max_mb=0.0))
     bench.feed(2.0)
     assert bench.evidence.capture("press", "raised-0199", "") is None
-    assert EvidenceSettings(max_mb=0.0).samples(RATE_HZ) == 0
+    assert WaveformSettings(max_mb=0.0).samples(RATE_HZ) == 0
 
 
 def test_a_disk_that_refuses_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
