@@ -37,5 +37,5 @@ def threshold(
     arguments: dict[str, Any] = {} if reset else {**lines, "by": by or getpass.getuser()}
     socket = load_config(config_path).control_socket
     answer: Any = request(socket, "threshold", sensor=sensor, **arguments)
-    lines = f"warning {answer['warning']:.2f}, alarm {answer['alarm']:.2f} ({answer['method']})"
-    click.echo(f"{answer['sensor']}: {lines}")
+    shown = f"warning {answer['warning']:.2f}, alarm {answer['alarm']:.2f} ({answer['method']})"
+    click.echo(f"{answer['sensor']}: {shown}")

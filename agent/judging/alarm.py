@@ -55,7 +55,7 @@ class Alarm:
     """The alarm of one sensor: feed it scores, it answers when the level changes.
 
     An alert keeps its highest level until it clears: a machine that hovers between warning and alarm is one
-    alert, not many. It clears when the last n windows are quiet and the evidence over windows supports no level.
+    alert, not many. It clears when the last n windows are quiet and the evidence over windows supports none.
 
     Args:
         scale: Of the scores: the manifest of the bundle that makes them.
