@@ -1,6 +1,7 @@
 """Print every benchmark."""
 
 from benchmarks import (
+    commands,
     daemon,
     dependencies,
     detection,
@@ -11,5 +12,15 @@ from benchmarks import (
     window_path,
 )
 
-for part in (window_path, fifo_drain, daemon, endurance, dependencies, detection, persistence, training):
+for part in (
+    window_path,
+    fifo_drain,
+    commands,
+    daemon,
+    endurance,
+    dependencies,
+    detection,
+    persistence,
+    training,
+):
     part.main()
