@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import json
 import math
 import re
 import types
 from collections import abc
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
+
+_LARGEST = 2**64
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,48 @@ def decode(kind: type[T], document: Mapping[str, Any]) -> T:
     return value
 
 
+def parse_json(text: str | bytes) -> Any:
+    """Return what a JSON text holds.
+
+    Raises:
+        DecodeError: If it is not JSON, or nested more deeply, or with longer numbers, than Python reads.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise DecodeError(["not JSON that can be read: nested too deeply"]) from None
+    except ValueError as error:  # UnicodeDecodeError among them
+        raise DecodeError([f"not JSON: {error}"]) from error
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Return what a TOML text holds.
+
+    Raises:
+        DecodeError: If it is not TOML, or nested more deeply, or with longer numbers, than Python reads.
+    """
+    import tomllib  # bundles and commands are JSON
+
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise DecodeError(["not TOML that can be read: nested too deeply"]) from None
+    except ValueError as error:
+        raise DecodeError([f"not valid TOML: {error}"]) from error
+
+
+def question(wrong: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
+    """Return the question for a name that is not known: ``did you mean 'x'?``; empty if none is like it.
+
+    Args:
+        wrong: What was given.
+        known: The names that there are.
+        cutoff: How like it must be, 0 to 1 (``difflib``).
+    """
+    near = difflib.get_close_matches(wrong, list(known), n=1, cutoff=cutoff)
+    return f"did you mean '{near[0]}'?" if near else ""
+
+
 def encode(value: object) -> Any:
     """Return a dataclass as plain JSON or TOML types; fields that are None are left out."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -117,8 +162,8 @@ class _Decoder:
         before = len(self.problems)
         result = self.read(hint, value, path)
         if len(self.problems) > before:
-            told = [str(rule) for rule in rules if isinstance(rule, Range)]
-            self.problems[before] = ", ".join([self.problems[before], *told])
+            ranges = [str(rule) for rule in rules if isinstance(rule, Range)]
+            self.problems[before] = ", ".join([self.problems[before], *ranges])
             return result
         if result is None:
             return result
@@ -136,9 +181,10 @@ class _Decoder:
         if not isinstance(value, Mapping):
             return self._problem(path, value, "a table")
         by_kind = {get_args(_type_hints(choice)["kind"])[0]: choice for choice in choices}
-        if value.get("kind") not in by_kind:
-            return self._problem(f"{path}.kind", value.get("kind"), f"one of {', '.join(sorted(by_kind))}")
-        return self.read(by_kind[value["kind"]], value, path)
+        kind = value.get("kind")
+        if not isinstance(kind, str) or kind not in by_kind:
+            return self._problem(_joined(path, "kind"), kind, f"one of {', '.join(sorted(by_kind))}")
+        return self.read(by_kind[kind], value, path)
 
     def _tuple(self, hint: Any, value: Any, path: str) -> Any:
         if not isinstance(value, list | tuple):
@@ -156,17 +202,19 @@ class _Decoder:
         }
 
     def _choice(self, choices: Sequence[Any], value: Any, path: str) -> Any:
-        if value not in choices:
-            return self._problem(path, value, f"one of {', '.join(map(str, choices))}")
-        return value
+        for choice in choices:
+            if type(choice) is type(value) and choice == value:
+                return value
+        return self._problem(path, value, f"one of {', '.join(map(str, choices))}")
 
     def _dataclass(self, kind: Any, value: Any, path: str) -> Any:
         if not isinstance(value, Mapping):
             return self._problem(path, value, "a table")
         before = len(self.problems)
         fields = {field.name: field for field in dataclasses.fields(kind)}
-        for key in value.keys() - fields.keys():
-            self._unknown(_joined(path, key), key, fields)
+        for key in value:
+            if key not in fields:
+                self._unknown(_joined(path, key), key, fields)
         hints = _type_hints(kind)
         arguments = {}
         for name, field in fields.items():
@@ -186,24 +234,44 @@ class _Decoder:
             return None
 
     def _unknown(self, path: str, key: str, known: Mapping[str, object]) -> None:
-        near = difflib.get_close_matches(str(key), known, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
+        hint = question(str(key), known) or f"known are {', '.join(known)}"
         self.problems.append(f"{path}: unknown key; {hint}")
 
     def _scalar(self, hint: Any, value: Any, path: str) -> Any:
         if hint is Any:
-            return value
+            return self._anything(value, path)
         if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
-            return float(value) if math.isfinite(value) else self._problem(path, value, "a finite number")
+            return self._finite(value, path)
         if isinstance(hint, type) and issubclass(hint, Enum):
             known = {str(member.value): member for member in hint}
-            return known[value] if value in known else self._choice(list(known), value, path)
-        if hint is Path and isinstance(value, str):
+            choice = self._choice(list(known), value, path)
+            return None if choice is None else known[choice]
+        if hint is Path and isinstance(value, str) and "\0" not in value:
             return Path(value)
         if isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
             return value
         names = {float: "a number", int: "a whole number", str: "text", bool: "true or false", Path: "a path"}
         return self._problem(path, value, names[hint])
+
+    def _finite(self, value: float, path: str) -> float | None:
+        try:
+            number = float(value)
+        except OverflowError:  # a whole number beyond all floats
+            number = math.inf
+        if math.isfinite(number):
+            return number
+        self._problem(path, value, "a finite number")
+        return None
+
+    def _anything(self, value: Any, path: str) -> Any:
+        """Return a value that is taken as it is; of numbers only what other programs can read, too."""
+        if isinstance(value, Mapping):
+            return {key: self._anything(item, _joined(path, key)) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._anything(item, f"{path}[{index}]") for index, item in enumerate(value)]
+        if isinstance(value, int) and abs(value) > _LARGEST:
+            return self._problem(path, value, "a number of at most 64 bits")
+        return value
 
 
 def _joined(path: str, key: object) -> str:
@@ -213,7 +281,10 @@ def _joined(path: str, key: object) -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, Mapping):
         return "a table"
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a number of very many digits"
     return text if len(text) <= 40 else text[:37] + "..."
 
 

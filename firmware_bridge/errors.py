@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import errno
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 
@@ -93,3 +94,9 @@ class RecordingError(BridgeError, ValueError):
         self.path = path
         self.row = row
         self.column = column
+
+
+def question(wrong: str, known: Sequence[str]) -> str:
+    """Return ``; did you mean 'x'?`` for a name that is not known; empty if none is like it."""
+    near = difflib.get_close_matches(wrong, known, n=2, cutoff=0.5)
+    return f"; did you mean {' or '.join(repr(name) for name in near)}?" if near else ""

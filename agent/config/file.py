@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from agent.config.sensor import Regimes, Sensor
 from agent.config.storage import HistoryLimits, OutboxLimits
 from agent.config.uplink import BrokerSettings, TlsSettings
 from agent.config.waveforms import WaveformSettings
-from agent.decode import DecodeError, Pattern, decode
+from agent.decode import DecodeError, Pattern, decode, parse_toml
 from agent.errors import ConfigError
 
 DEFAULT_PATH = Path("/etc/judder/judder.toml")
@@ -77,9 +76,7 @@ def parse_config(text: str, path: Path) -> Config:
         ConfigError: See ``load_config``.
     """
     try:
-        config = decode(Config, tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(path, [f"not valid TOML: {error}"]) from error
+        config = decode(Config, parse_toml(text))
     except DecodeError as error:
         raise ConfigError(path, list(error.problems)) from error
     return _with_absolute_paths(config, path.resolve().parent)

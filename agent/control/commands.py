@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from agent.decode import DecodeError, parse_json
 from agent.errors import AgentError, ControlError
 from firmware_bridge.errors import BridgeError
 
@@ -54,9 +55,9 @@ class Commands:
 
     def _parsed(self, request: bytes) -> dict[str, Any]:
         try:
-            document = json.loads(request)
-        except (ValueError, RecursionError) as error:
-            raise self._malformed_error(f"the request is not JSON: {error}") from error
+            document = parse_json(request)
+        except DecodeError as error:
+            raise self._malformed_error(f"the request is {error}") from error
         if not isinstance(document, dict) or not isinstance(document.get("command"), str):
             raise self._malformed_error('the request has no command; send {"command": "status"}')
         return document

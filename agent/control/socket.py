@@ -22,6 +22,7 @@ from threading import Event, Thread
 from typing import Self
 
 from agent.control.commands import Commands, Json, refusal
+from agent.decode import DecodeError, parse_json
 from agent.errors import ControlError
 
 logger = logging.getLogger(__name__)
@@ -124,11 +125,11 @@ def request(path: Path, command: str, *, timeout_s: float = 10.0, **arguments: J
             client.settimeout(timeout_s)
             client.connect(str(path))
             client.sendall(message)
-            reply: Json = json.loads(_read_line(client, timeout_s))
+            reply: Json = parse_json(_read_line(client, timeout_s))
     except OSError as error:
         raise ControlError(_explained(error, path, timeout_s)) from error
-    except ValueError as error:
-        raise ControlError(f"{path}: the reply is not JSON ({error}); is it judder's socket?") from error
+    except DecodeError as error:
+        raise ControlError(f"{path}: the reply is {error}; is it judder's socket?") from error
     match reply:
         case {"ok": True, "result": result}:
             return result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import lzma
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from agent.decode import DecodeError
 from agent.errors import BundleError
 from agent.inference.manifest import Manifest, parse_manifest
 
@@ -65,7 +67,7 @@ def read_bundle(path: Path, trusted_keys: Sequence[str] = ()) -> Bundle:
     signed_by = _verified_key(path, members, trusted_keys)
     try:
         manifest = parse_manifest(members[MANIFEST])
-    except ValueError as error:
+    except DecodeError as error:
         raise BundleError(path, f"{MANIFEST}: {error}") from error
     _check_hashes(path, manifest, members)
     graphs = {part.model: members[part.model] for part in manifest.parts if part.kind == "reconstruction"}
@@ -81,7 +83,8 @@ def _members(path: Path) -> dict[str, bytes]:
             return {name: archive.read(name) for name in archive.namelist()}
     except FileNotFoundError as error:
         raise BundleError(path, "no such file") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError) as error:
+        # RuntimeError: encrypted, or NotImplementedError: packed in a way that Python does not know.
         raise BundleError(path, f"not a judder bundle, or damaged: {error}") from error
     except OSError as error:
         raise BundleError(path, f"cannot be read: {error.strerror}") from error

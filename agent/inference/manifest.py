@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from agent.decode import Pattern, Range, decode, encode
+from agent.decode import Pattern, Range, decode, encode, parse_json
 from agent.inference.distance import DistancePart
 from agent.inference.parts import LevelPart, ReconstructionPart
 from agent.inference.scoring import Tail, Thresholds
@@ -62,11 +62,9 @@ def parse_manifest(content: bytes) -> Manifest:
     """Return the manifest.
 
     Raises:
-        DecodeError: If it is not a manifest of this version; every problem with its key path.
-        ValueError: If it is not JSON.
+        DecodeError: If it is not JSON, or not a manifest of this version: every problem with its key path.
     """
-    document = json.loads(content)
-    return decode(Manifest, document)
+    return decode(Manifest, parse_json(content))
 
 
 def manifest_bytes(manifest: Manifest) -> bytes:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from agent.config.storage import HistoryLimits, OutboxLimits
+from agent.decode import parse_json
 from agent.errors import StoreError
 from agent.inference.scoring import Level
 from agent.judging.alert import AlertEvent, Change, Subject, event_from_json, event_to_json
@@ -261,7 +262,7 @@ class AlertStore:
         )
         assert raised_at is not None
         try:
-            last_event = event_from_json(json.loads(document))
+            last_event = event_from_json(parse_json(document))
         except ValueError as error:
             raise StoreError(self.path, f"alert {alert_id}: {error}; restart judder") from error
         return AlertRecord(

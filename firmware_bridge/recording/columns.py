@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from firmware_bridge.errors import RecordingError
+from firmware_bridge.errors import RecordingError, question
 
 _UNIT = re.compile(r"\s*[(\[]([^)\]]*)[)\]]\s*$")
 _TIME = re.compile(r"(?:time|timestamp|time_stamp|t|datetime|date_time)(?:_(s|ms|us|ns))?")
@@ -78,6 +77,6 @@ def _find(path: Path, names: Sequence[str], wanted: str) -> int:
     if fitting:
         message = f"more than one column fits; name one of: {', '.join(names[index] for index in fitting)}"
         raise RecordingError(message, path=path, column=wanted)
-    near = difflib.get_close_matches(wanted, names, n=2, cutoff=0.5)
-    question = f"; did you mean {' or '.join(repr(name) for name in near)}?" if near else ""
-    raise RecordingError(f"not found{question} (there are: {', '.join(names)})", path=path, column=wanted)
+    raise RecordingError(
+        f"not found{question(wanted, names)} (there are: {', '.join(names)})", path=path, column=wanted
+    )

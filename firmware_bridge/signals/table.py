@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import inspect
 import math
 import types
@@ -11,7 +10,7 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from firmware_bridge.errors import SignalError
+from firmware_bridge.errors import SignalError, question
 from firmware_bridge.recording import load_recording
 from firmware_bridge.signals.drivetrain import Drivetrain
 from firmware_bridge.signals.lorenz import LorenzAttractor
@@ -75,9 +74,7 @@ def _arguments(
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> str:
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    question = f"; did you mean '{near[0]}'?" if near else ""
-    return f"unknown {what}: '{name}'{question} (known are: {', '.join(names)})"
+    return f"unknown {what}: '{name}'{question(name, names)} (known are: {', '.join(names)})"
 
 
 def _convert(name: str, value: object, hint: object) -> object:

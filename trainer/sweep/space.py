@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Protocol
 
+from agent.decode import DecodeError, parse_toml, question
 from trainer.errors import SpaceError
 from trainer.models import ACTIVATIONS, ARCHITECTURES, NetworkSettings
 from trainer.training import TrainingSettings
@@ -111,7 +110,7 @@ def default_text(architecture: str) -> str:
 
 def default_space(architecture: str) -> Space:
     """Return what is tried unless a file says otherwise."""
-    return _space(_DEFAULTS, architecture, tomllib.loads(default_text(architecture)))
+    return _space(_DEFAULTS, architecture, parse_toml(default_text(architecture)))
 
 
 def load_space(path: Path, architecture: str) -> Space:
@@ -125,11 +124,13 @@ def load_space(path: Path, architecture: str) -> Space:
         SpaceError: If it cannot be read, or a key or value makes no sense.
     """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = parse_toml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SpaceError(f"{path}: cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise SpaceError(f"{path}: is not TOML: {error}") from error
+    except DecodeError as error:
+        raise SpaceError(f"{path}: {error}") from error
     own = _space(str(path), architecture, document)
     named = {dimension.name for dimension in own.dimensions}
     kept = [one for one in default_space(architecture).dimensions if one.name not in named]
@@ -169,10 +170,9 @@ def _space(origin: str, architecture: str, document: Mapping[str, Any]) -> Space
     keys = _KEYS[architecture]
     for name in document:
         if name not in keys:
-            near = difflib.get_close_matches(name, keys, n=1, cutoff=0.5)
-            question = f"; did you mean '{near[0]}'?" if near else ""
+            hint = question(name, keys, cutoff=0.5)
             raise SpaceError(
-                f"{origin}: '{name}' is nothing that can be searched for {architecture}{question} "
+                f"{origin}: '{name}' is nothing that can be searched for {architecture}{hint and '; '}{hint} "
                 f"(there are: {', '.join(keys)})"
             )
     dimensions = [_dimension(f"{origin}: {name}", name, keys[name], document[name]) for name in document]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -119,3 +120,51 @@ def test_a_signed_manifest_that_was_changed(make_bundle: MakeBundle) -> None:
 def test_a_signature_that_is_none(make_bundle: MakeBundle, content: bytes) -> None:
     with pytest.raises(BundleError, match="does not fit"):
         read_bundle(rewrite(make_bundle(), SIGNATURE=content))
+
+
+def test_a_member_that_is_encrypted(make_bundle: MakeBundle) -> None:
+    path = make_bundle()
+    content = bytearray(path.read_bytes())
+    content[content.rindex(b"PK\x01\x02") + 8] |= 1  # a flag of the last member (APPNOTE 4.4.4)
+    path.write_bytes(content)
+    with pytest.raises(BundleError, match=r"not a judder bundle, or damaged: .*encrypted"):
+        read_bundle(path)
+
+
+def test_a_member_whose_lzma_is_damaged(make_bundle: MakeBundle) -> None:
+    path = make_bundle()
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    content = bytearray(path.read_bytes())
+    start = content.index(b"manifest.json") + len("manifest.json")
+    content[start + 8 : start + 200] = bytes(192)
+    path.write_bytes(content)
+    with pytest.raises(BundleError, match="not a judder bundle, or damaged"):
+        read_bundle(path)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("parts", 0, "kind"), ["level"]),
+        (("rate_hz",), 10**400),
+        (("window",), [64, 32]),
+        (("thresholds", "warning", "score"), {"a": []}),
+        (("axes",), [["x"]]),
+    ],
+)
+def test_a_manifest_with_a_value_of_another_kind(
+    make_bundle: MakeBundle, place: tuple[str | int, ...], value: object
+) -> None:
+    path = make_bundle()
+    with zipfile.ZipFile(path) as archive:
+        document = json.loads(archive.read(MANIFEST))
+    inner = document
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    with pytest.raises(BundleError, match=r"manifest\.json: .*expected"):
+        read_bundle(rewrite(path, manifest__json=json.dumps(document).encode()))
