@@ -15,15 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from agent.inference.arrays import FloatArray
 from agent.inference.window import WindowSpec, cut, window_starts
 from firmware_bridge.recording import load_recording
 from trainer.models import NetworkSettings
 from trainer.quiet import load_keras
 from trainer.training import TrainingSettings, train
-
-FloatArray = npt.NDArray[np.float32]
 
 _FILE = "robot_arm/normal_20170202_2229.csv"
 _SHARE = 0.8

@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from tflite_runtime.interpreter import Interpreter
 
 import agent
 from agent.config.alarm import AlarmPolicy
+from agent.inference.arrays import FloatArray
 from agent.inference.bundle import Bundle, read_bundle
 from agent.inference.detector import Detector, judge_recording
 from agent.inference.window import WindowSpec
@@ -31,7 +31,6 @@ from trainer.datasets import default_hop
 
 BUNDLE = Path(agent.__file__).parent / "demo" / "demo-1.judder"
 
-FloatArray = npt.NDArray[np.float32]
 
 _BATCHES, _WINDOWS = 400, 20
 _REPLAYS, _REPLAY_S = 7, 60.0

@@ -14,8 +14,8 @@ from hypothesis import settings
 
 from agent.inference.bundle import GOLDEN, MANIFEST
 from agent.inference.detector import Detector
+from agent.inference.level import LevelPart
 from agent.inference.manifest import Manifest, manifest_bytes
-from agent.inference.parts import LevelPart
 from agent.inference.scoring import Tail, Threshold, Thresholds
 from agent.inference.window import WindowSpec
 

@@ -10,17 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from agent.errors import AgentError
+from agent.inference.arrays import FloatArray
 from agent.inference.bundle import GOLDEN, MANIFEST, SIGNATURE, Golden
 from agent.inference.detector import Detector, open_detector
 from agent.inference.manifest import Manifest, manifest_bytes
 from trainer.atomic import replacing, write_through
 from trainer.errors import OutputError
 from trainer.signing import Signer
-
-FloatArray = npt.NDArray[np.float32]
 
 MODEL = "model.tflite"
 

@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from agent.inference import scoring
+from agent.inference.arrays import FloatArray, ScoreArray
 from agent.inference.detector import log_ps
 from agent.inference.distance import DistancePart
-from agent.inference.parts import LevelPart, ReconstructionPart, log_p, votes
+from agent.inference.level import LevelPart
+from agent.inference.part import log_p, votes
+from agent.inference.reconstruction import ReconstructionPart
 from agent.inference.scoring import TAIL_PROBABILITY, Tail
 from agent.inference.scoring_arrays import joined, scores_from_log_ps, tail_log_ps
 from trainer.errors import DataError
 from trainer.scaling import short
 
-FloatArray = npt.NDArray[np.float32]
-ScoreArray = npt.NDArray[np.float64]
 AnyPart: TypeAlias = LevelPart | DistancePart | ReconstructionPart
 
 _BODY_POINTS = 46  # 2 % apart

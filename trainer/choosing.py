@@ -12,15 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from agent.inference.distance import BandScale
+from agent.inference.arrays import FloatArray
+from agent.inference.columns import BandScale
 from agent.inference.features import centred
 from agent.inference.window_numbers import WindowNumbers
 from trainer.distances import fit_bands
 from trainer.folds import FoldedWindows
 from trainer.settings import USUAL_BANDS
 from trainer.virtual_defects import KINDS, with_defect
-
-FloatArray = npt.NDArray[np.float32]
 
 MARGIN = 0.05
 """Virtual defects, as a share of all, that a candidate must find more than the usual choice."""

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     import keras
     from tensorflow.lite.python import schema_py_generated as schema
 
-FloatArray = npt.NDArray[np.float32]
 
 MODEL, REPRESENTATIVES, GRAPH = "model.keras", "representatives.npy", "model.tflite"
 """Files in the folder that a request names."""

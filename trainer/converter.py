@@ -10,16 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from agent.inference.arrays import FloatArray
 from trainer.child import Child, ChildDied
 from trainer.conversion import GRAPH, MODEL, REPRESENTATIVES
 from trainer.errors import ConversionError
 
 if TYPE_CHECKING:
     import keras
-
-FloatArray = npt.NDArray[np.float32]
 
 
 class Converter:

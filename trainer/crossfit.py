@@ -8,15 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from agent.inference.arrays import FloatArray
 from agent.inference.detector import raw_scores
-from agent.inference.parts import Models
+from agent.inference.part import Models
 from agent.inference.scoring import Level, Thresholds
 from trainer.calibration import AnyPart, calibrate_scores, calibrated_scores
 from trainer.evaluation import FalseAlarms, count_false_alarms
 from trainer.folds import FoldedWindows
 
-FloatArray = npt.NDArray[np.float32]
-BoolArray = npt.NDArray[np.bool_]
 IndexArray = npt.NDArray[np.int64]
 
 Fit = Callable[[FloatArray, int], tuple[Sequence[AnyPart], Models]]

@@ -10,14 +10,11 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from agent.inference.window import WindowSpec
 from firmware_bridge.recording import Recording
 from trainer.errors import DataError
 from trainer.recordings import load_recording
-
-FloatArray = npt.NDArray[np.float32]
 
 _RATE_TOLERANCE = 0.05
 _WINDOW_S = 0.64

@@ -7,15 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from agent.decode import encode
+from agent.inference.arrays import FloatArray
 from agent.inference.bundle import Bundle, Golden
 from agent.inference.detector import Detector
 from agent.inference.manifest import Manifest
 from agent.inference.model import TFLiteModel
-from agent.inference.parts import Models
+from agent.inference.part import Models
 from trainer.bundle import golden_windows, write_bundle
 from trainer.calibration import AnyPart, calibrate_scores
 from trainer.crossfit import false_alarms, out_of_fold
@@ -29,8 +27,6 @@ from trainer.quiet import diverted_output
 from trainer.scored import ScoredRecording, check_rate, learnt_from
 from trainer.signing import Signer
 from trainer.tuning import LineMethod, replaced, tuned_line
-
-FloatArray = npt.NDArray[np.float32]
 
 MIN_INDEPENDENT = 25
 """Windows laid end to end that a calibration needs: five a fold."""

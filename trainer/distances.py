@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.covariance import empirical_covariance, ledoit_wolf, shrunk_covariance
 
-from agent.inference.distance import BandColumns, BandScale, Columns, DistancePart, TimeColumns
+from agent.inference.arrays import FloatArray
+from agent.inference.columns import BandColumns, BandScale, Columns, TimeColumns
+from agent.inference.distance import DistancePart
 from agent.inference.features import amplitude_spectrum, mean_square
 from agent.inference.window_numbers import WindowNumbers
 from trainer.settings import USUAL_BANDS
-
-FloatArray = npt.NDArray[np.float32]
 
 _MAD_TO_SIGMA = 1.4826
 _CLIP = 8.0

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from agent.inference.arrays import FloatArray
 from agent.inference.error_distance import ErrorDistance, ErrorView, observations
 from agent.inference.model import TFLiteModel
-from agent.inference.parts import ReconstructionPart
+from agent.inference.reconstruction import ReconstructionPart
 from agent.inference.window_numbers import WindowNumbers
 from trainer.errors import DataError
 from trainer.scaling import short
 
-FloatArray = npt.NDArray[np.float32]
 Array = npt.NDArray[np.float64]
 
 BATCH = 256

@@ -7,17 +7,15 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import beta
 
+from agent.inference.arrays import FloatArray
 from agent.inference.detector import raw_scores
 from agent.inference.model import TFLiteModel
-from agent.inference.parts import ReconstructionPart
+from agent.inference.reconstruction import ReconstructionPart
 from agent.inference.scoring import Level
 from trainer.errors import ConversionError
 from trainer.quiet import diverted_output
-
-FloatArray = npt.NDArray[np.float32]
 
 CONFIDENCE = 0.95
 

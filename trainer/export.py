@@ -7,17 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
+from agent.inference.arrays import FloatArray
 from trainer.atomic import replacing, write_through
 from trainer.converter import shared_converter
 from trainer.errors import OutputError
 
 if TYPE_CHECKING:
     import keras
-
-FloatArray = npt.NDArray[np.float32]
 
 
 def check_folder(folder: Path) -> None:

@@ -15,15 +15,14 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
-
+from agent.inference.arrays import FloatArray
 from agent.inference.detector import Detector
 from agent.inference.error_distance import ErrorView
 from agent.inference.features import Features
 from agent.inference.manifest import Manifest
 from agent.inference.model import TFLiteModel
-from agent.inference.parts import Models, ReconstructionPart
+from agent.inference.part import Models
+from agent.inference.reconstruction import ReconstructionPart
 from agent.inference.window_numbers import WindowNumbers
 from trainer.bundle import MODEL, check_writable, golden_windows, write_bundle
 from trainer.calibration import AnyPart, Calibration, calibrate_scores, error_line
@@ -49,8 +48,6 @@ from trainer.settings import PATCHES, FitSettings, Metric
 from trainer.signing import Signer
 from trainer.subject import Subject, take
 from trainer.thresholds import ErrorLine, place
-
-FloatArray = npt.NDArray[np.float32]
 
 OnProgress = Callable[[str, float], None]
 """Told what is being done, and the share of it that is done."""

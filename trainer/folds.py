@@ -10,11 +10,11 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from agent.inference.arrays import FloatArray
 from agent.inference.window import WindowSpec, cut, segment_begins, window_starts
 from firmware_bridge.recording import Recording
 from trainer.errors import DataError
 
-FloatArray = npt.NDArray[np.float32]
 IndexArray = npt.NDArray[np.int64]
 
 FOLDS = 5

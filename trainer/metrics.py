@@ -11,6 +11,7 @@ from scipy.stats import chi2
 from sklearn import metrics
 
 from agent.config.alarm import AlarmPolicy
+from agent.inference.arrays import BoolArray
 from agent.inference.manifest import Manifest
 from agent.inference.scoring import Level, Thresholds
 from agent.judging.alarm import Alarm, episodes
@@ -18,8 +19,6 @@ from trainer.errors import DataError
 from trainer.evaluation import CONFIDENCE, upper_limit
 from trainer.labels import Label, anomalies
 from trainer.scored import ScoredRecording, labelled_scores
-
-BoolArray = npt.NDArray[np.bool_]
 
 _SECONDS_PER_DAY = 86400.0
 

@@ -7,21 +7,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 
+from agent.inference.arrays import FloatArray, ScoreArray
 from agent.inference.detector import raw_scores
 from agent.inference.model import TFLiteModel
-from agent.inference.parts import ReconstructionPart
+from agent.inference.reconstruction import ReconstructionPart
 from agent.inference.window_numbers import WindowNumbers
 from trainer.errors import ConversionError
 from trainer.evaluation import Fidelity, compare, refuse_unfaithful
 from trainer.quantization import QUANTIZATIONS, Quantization, time_per_window_us
 from trainer.quiet import diverted_output
 from trainer.virtual_defects import KINDS, with_defect
-
-FloatArray = npt.NDArray[np.float32]
-ScoreArray = npt.NDArray[np.float64]
 
 _JUDGED = 1000
 _TIMED = 50

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from agent.inference.arrays import BoolArray, FloatArray
 from agent.inference.features import Features
 from agent.inference.window import WindowSpec
 from agent.inference.window_numbers import WindowNumbers
@@ -28,8 +29,6 @@ from trainer.training import History, Trained, train
 if TYPE_CHECKING:
     import keras
 
-FloatArray = npt.NDArray[np.float32]
-BoolArray = npt.NDArray[np.bool_]
 
 OnLoss = Callable[[float, float], None]
 """Told of the progress: the share of all training that is done, and the loss."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
-import numpy.typing as npt
-
-from agent.inference.distance import DistancePart, TimeColumns
+from agent.inference.arrays import FloatArray
+from agent.inference.columns import TimeColumns, ValueColumns, VariationColumns
+from agent.inference.distance import DistancePart
 from agent.inference.features import centred
+from agent.inference.level import LevelPart
 from agent.inference.model import TFLiteModel
-from agent.inference.parts import LevelPart, ReconstructionPart
-from agent.inference.process_columns import ValueColumns, VariationColumns
+from agent.inference.reconstruction import ReconstructionPart
 from trainer.calibration import AnyPart
 from trainer.distances import fit_bands, fit_time
 from trainer.error_covariance import fit_error_distance
@@ -20,8 +19,6 @@ from trainer.folds import FoldedWindows
 from trainer.process import fit_process
 from trainer.scaling import fit_level
 from trainer.settings import FitSettings, PartName
-
-FloatArray = npt.NDArray[np.float32]
 
 _SHARES: dict[PartName, float] = {"level": 0.01, "time": 0.01, "spectrum": 0.39, "network": 0.59}
 _POWERS: dict[PartName, float] = {"level": 1.0, "time": 1.0, "spectrum": 0.5, "network": 0.5}

@@ -12,15 +12,14 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from agent.inference.distance import Columns, DistancePart
-from agent.inference.process_columns import ValueColumns, VariationColumns
+from agent.inference.arrays import FloatArray
+from agent.inference.columns import Columns, ValueColumns, VariationColumns
+from agent.inference.distance import DistancePart
 from agent.inference.window_numbers import WindowNumbers
 from trainer.distances import Drift, fit_distance, median_deviation
 from trainer.errors import DataError
 from trainer.scaling import short
 from trainer.settings import PROCESS_BELOW_HZ
-
-FloatArray = npt.NDArray[np.float32]
 
 PROCESS_LENGTH = 20
 """Samples per window by default."""

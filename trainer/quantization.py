@@ -6,9 +6,9 @@ import time
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
 
 from agent.errors import ModelError
+from agent.inference.arrays import FloatArray
 from agent.inference.model import TFLiteModel
 from trainer.converter import shared_converter
 from trainer.errors import ConversionError
@@ -17,7 +17,6 @@ from trainer.quiet import diverted_output
 if TYPE_CHECKING:
     import keras
 
-FloatArray = npt.NDArray[np.float32]
 
 Quantization = Literal["int8", "float16", "float32", "dynamic"]
 QUANTIZATIONS: tuple[Quantization, ...] = get_args(Quantization)

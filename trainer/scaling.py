@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from agent.inference.arrays import FloatArray
 from agent.inference.features import (
     Features,
     RawFeatures,
@@ -16,11 +17,9 @@ from agent.inference.features import (
     centred,
     mean_square,
 )
-from agent.inference.parts import LevelPart, rms_columns
+from agent.inference.level import LevelPart, rms_columns
 from agent.inference.window_numbers import WindowNumbers
 from trainer.errors import ChoiceError, DataError
-
-FloatArray = npt.NDArray[np.float32]
 
 FeatureKind = Literal["raw", "minmax", "spectrum", "amplitude"]
 """The window over its RMS, or mapped to 0..1; the logarithm of the spectrum, or its amplitude."""

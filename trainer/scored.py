@@ -9,14 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.errors import WindowError
+from agent.inference.arrays import ScoreArray
 from agent.inference.detector import Detector, judge_recording
 from agent.inference.manifest import Manifest
 from agent.inference.window import WindowSpec, window_starts
 from trainer.datasets import Source
 from trainer.errors import DataError
 from trainer.labels import Label, LabelArray, LabelledSource, window_labels
-
-ScoreArray = npt.NDArray[np.float64]
 
 _RATE_TOLERANCE = 0.05
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from agent.inference.distance import BandScale
+from agent.inference.columns import BandScale
 from trainer.folds import FOLDS
 from trainer.models import ARCHITECTURES, NetworkSettings
 from trainer.quantization import Quantization

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from agent.decode import encode
 from agent.inference.features import RawFeatures, SpectrumFeatures
 from agent.inference.manifest import Manifest, manifest_bytes
-from agent.inference.parts import ReconstructionPart
+from agent.inference.reconstruction import ReconstructionPart
 from agent.inference.scoring import Threshold
 from trainer.choosing import SpectrumChoices
 from trainer.evaluation import FalseAlarms

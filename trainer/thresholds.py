@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
 import numpy as np
-import numpy.typing as npt
 
+from agent.inference.arrays import ScoreArray
 from agent.inference.scoring import Threshold, Thresholds, score_from_rate
 from trainer.errors import MethodError
-
-ScoreArray = npt.NDArray[np.float64]
 
 MethodKind = Literal["sigma", "error-sigma", "percentile", "rate"]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from agent.inference.arrays import FloatArray
 from trainer.checkpoint import Slot, Snapshot
 from trainer.errors import TrainingError
 from trainer.loops import Learning, Loop, LossName, make_loop
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     import keras
 
 Array = npt.NDArray[Any]
-FloatArray = npt.NDArray[np.float32]
 
 Loss = LossName
 

@@ -8,18 +8,15 @@ from dataclasses import dataclass, replace
 from typing import get_args
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import genpareto
 
+from agent.inference.arrays import BoolArray, ScoreArray
 from agent.inference.manifest import Manifest
 from agent.inference.scoring import Threshold, Thresholds
 from trainer.errors import DataError, MethodError
 from trainer.labels import Label
 from trainer.scored import ScoredRecording, labelled_scores
 from trainer.thresholds import Method, MethodKind, parse_method
-
-ScoreArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
 
 MIN_PEAKS = 10
 """Separate peaks below which nothing can be extrapolated."""

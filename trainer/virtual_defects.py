@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
+from agent.inference.arrays import FloatArray
 
 SEVERITY = 0.5
 """RMS of what is added, as a part of the axis' own."""

@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from agent.decode import DecodeError
 from agent.errors import BundleError
+from agent.inference.arrays import FloatArray
 from agent.inference.manifest import Manifest, parse_manifest
-
-FloatArray = npt.NDArray[np.float32]
 
 MANIFEST = "manifest.json"
 GOLDEN = "golden.npz"

@@ -8,22 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from agent.errors import BundleError, ModelError, WindowError
 from agent.inference import scoring_arrays
+from agent.inference.arrays import FloatArray, ScoreArray
 from agent.inference.bundle import Bundle, read_bundle
 from agent.inference.explanation import AxisStatistics, Contribution
 from agent.inference.features import axis_statistics
 from agent.inference.manifest import Manifest
 from agent.inference.model import TFLiteModel
-from agent.inference.parts import Models, Part, ReconstructionPart, log_p, votes
+from agent.inference.part import Models, Part, log_p, votes
+from agent.inference.reconstruction import ReconstructionPart
 from agent.inference.scoring import Level, joined, score_from_log_p
-from agent.inference.scoring_arrays import ScoreArray, part_log_ps, scores_from_log_ps, tail_log_ps
+from agent.inference.scoring_arrays import part_log_ps, scores_from_log_ps, tail_log_ps
 from agent.inference.window import IndexArray, cut, segment_begins, window_starts
 from agent.inference.window_numbers import WindowNumbers
-
-FloatArray = npt.NDArray[np.float32]
 
 _TOLD = 5
 """Contributions told in an explanation."""

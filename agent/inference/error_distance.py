@@ -11,11 +11,9 @@ from functools import cached_property
 from typing import Annotated, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from agent.decode import Range
-
-FloatArray = npt.NDArray[np.float32]
+from agent.inference.arrays import FloatArray
 
 ErrorView = Literal["row", "axis"]
 

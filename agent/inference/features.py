@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.decode import Range
+from agent.inference.arrays import FloatArray
+from agent.inference.bands import band_edges
 from agent.inference.explanation import AxisStatistics
 from agent.inference.window_numbers import WindowNumbers
-
-FloatArray = npt.NDArray[np.float32]
 
 
 def centred(windows: FloatArray) -> FloatArray:
@@ -231,11 +231,6 @@ def banded(amplitude: FloatArray, count: int) -> FloatArray:
         return amplitude
     bands: FloatArray = np.add.reduceat(np.square(amplitude), band_edges(n_bins, count)[:-1], axis=2)
     return np.sqrt(bands, out=bands)
-
-
-def band_edges(n_bins: int, count: int) -> npt.NDArray[np.intp]:
-    """Return the first bin of each of ``count`` bands of equal width, and the end of the last."""
-    return np.linspace(0, n_bins, min(count, n_bins) + 1).astype(np.intp)
 
 
 def row_by_row(values: FloatArray) -> FloatArray:

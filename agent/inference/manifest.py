@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 
 from agent.decode import Pattern, Range, decode, encode, parse_json
 from agent.inference.distance import DistancePart
-from agent.inference.parts import LevelPart, ReconstructionPart
+from agent.inference.level import LevelPart
+from agent.inference.reconstruction import ReconstructionPart
 from agent.inference.scoring import Tail, Thresholds
 from agent.inference.window import WindowSpec
 

@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.errors import ModelError
-
-FloatArray = npt.NDArray[np.float32]
+from agent.inference.arrays import FloatArray
 
 STACK = 32
 """Windows that a graph takes at once, if it can take several and there are so many."""

@@ -13,9 +13,8 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from agent.inference.arrays import ScoreArray
 from agent.inference.scoring import TAIL_PROBABILITY, Tail, Vote, score_from_log_p
-
-ScoreArray = npt.NDArray[np.float64]
 
 _LOG_TAIL = math.log(TAIL_PROBABILITY)
 _LOG_P_MAX = math.log(0.999)

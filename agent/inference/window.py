@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.decode import Range
+from agent.inference.arrays import FloatArray
 
-FloatArray = npt.NDArray[np.float32]
 IndexArray = npt.NDArray[np.int64]
 
 _CUT_AT_ONCE = 256

@@ -6,11 +6,9 @@ import math
 from functools import cache, cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from agent.errors import WindowError
-
-FloatArray = npt.NDArray[np.float32]
+from agent.inference.arrays import FloatArray
 
 QUARTERS = 4
 

@@ -17,15 +17,11 @@ import math
 from collections.abc import Sequence
 from statistics import fmean
 
-import numpy as np
-import numpy.typing as npt
-
 from agent.config.sensor import Combination
+from agent.inference.arrays import FloatArray
 from agent.inference.detector import Detector, Explanation, Verdict
 from agent.inference.scoring import score_from_log_p
 from agent.judging.judges import joined_manifest
-
-FloatArray = npt.NDArray[np.float32]
 
 P_MIN = 1e-300
 """Smaller probabilities are not told apart."""

@@ -6,14 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
-
+from agent.inference.arrays import FloatArray
 from agent.inference.detector import Explanation, Verdict
 from agent.inference.manifest import Manifest
 from agent.inference.scoring import Thresholds
-
-FloatArray = npt.NDArray[np.float32]
 
 
 class Judge(Protocol):

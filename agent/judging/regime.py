@@ -16,10 +16,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from agent.inference.arrays import FloatArray
 from agent.inference.detector import Detector, Explanation, Verdict
 from agent.judging.judges import Judge, joined_manifest
-
-FloatArray = npt.NDArray[np.float32]
 
 PROMINENCE = 10.0
 """A line is one if its power is so many times the median of the band that is searched. A bin of white noise

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
+from agent.inference.arrays import FloatArray
 
 FULL_SCALE = 0.99
 """Part of the range from where on a sample counts as clipped; the last code of a coarse chip is above it."""

@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from threading import Condition
 
 import numpy as np
-import numpy.typing as npt
 
+from agent.inference.arrays import FloatArray
 from agent.inference.window import WindowSpec
 from firmware_bridge.chip.accelerometer import SampleBlock
 from firmware_bridge.clock import NS_PER_S
 from firmware_bridge.recording import Gap
-
-FloatArray = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from click.testing import CliRunner, Result
 
+from agent.inference.arrays import FloatArray
 from firmware_bridge.errors import RecordingError
 from firmware_bridge.recording import Recording, Segment, save_recording
 from trainer.cli.main import main
 from trainer.datasets import Source, simulated_source
 from trainer.recordings import load_recording
-
-FloatArray = npt.NDArray[np.float32]
 
 _RATE_HZ = 100.0
 _TINY = (

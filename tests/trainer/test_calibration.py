@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from agent.inference.detector import raw_scores
 from agent.inference.features import RawFeatures
-from agent.inference.parts import LevelPart, ReconstructionPart
+from agent.inference.level import LevelPart
+from agent.inference.reconstruction import ReconstructionPart
 from trainer.calibration import calibrate_scores, calibrated_scores, error_line, fit_tail, wander
 from trainer.errors import DataError
 

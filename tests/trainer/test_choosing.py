@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
+from agent.inference.arrays import FloatArray
 from trainer.choosing import choose_spectrum
 from trainer.folds import FoldedWindows
 from trainer.virtual_defects import KINDS, with_defect
-
-FloatArray = npt.NDArray[np.float32]
 
 
 def noise(n_windows: int, n_axes: int = 1, seed: int = 0) -> FloatArray:

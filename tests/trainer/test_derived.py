@@ -13,7 +13,7 @@ import pytest
 from agent.inference.bundle import Bundle, read_bundle
 from agent.inference.distance import DistancePart
 from agent.inference.features import centred
-from agent.inference.parts import LevelPart
+from agent.inference.level import LevelPart
 from trainer.derived import recalibrate
 from trainer.distances import fit_bands, fit_time
 from trainer.errors import DataError

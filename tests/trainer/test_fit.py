@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
+from agent.inference.arrays import FloatArray
 from agent.inference.detector import Detector, open_detector
 from agent.inference.scoring import Level
 from agent.inference.window_numbers import WindowNumbers
@@ -18,8 +18,6 @@ from trainer.distances import fit_bands, fit_time
 from trainer.fit import FitReport, Target, fit
 from trainer.folds import FOLDS
 from trainer.settings import FitSettings
-
-FloatArray = npt.NDArray[np.float32]
 
 RATE_HZ = 200.0
 SETTINGS = FitSettings(window_length=64, steps=300)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,8 +14,6 @@ from firmware_bridge.recording import Recording, Segment
 from trainer import folds
 from trainer.errors import DataError
 from trainer.folds import fold_windows, session_groups
-
-FloatArray = npt.NDArray[np.float32]
 
 
 def recording(n_samples: int, *segments: Segment, first: int = 0) -> Recording:

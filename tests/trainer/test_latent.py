@@ -12,13 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from agent.inference.arrays import FloatArray
 from agent.inference.features import Features, PatchFeatures, RawFeatures
 from trainer.models import NetworkSettings, build_model, shipped_model
 from trainer.models.patches import convolutional, layer_sizes
 from trainer.quantization import convert
 from trainer.report.latent import bottleneck, latent_codes, principal_plane
-
-FloatArray = npt.NDArray[np.float32]
 
 STEPS, AXES = 8, 2
 RAW = RawFeatures("raw", (1.0,) * AXES)

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.config.alarm import AlarmPolicy
+from agent.inference.level import LevelPart
 from agent.inference.manifest import Manifest
-from agent.inference.parts import LevelPart
 from agent.inference.scoring import Tail, Threshold, Thresholds
 from agent.inference.window import WindowSpec
 from firmware_bridge.recording import Recording, Segment

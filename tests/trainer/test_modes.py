@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from agent.inference.features import RawFeatures
-from agent.inference.parts import ReconstructionPart
+from agent.inference.reconstruction import ReconstructionPart
 from trainer.errors import ConversionError
 from trainer.models import NetworkSettings
 from trainer.modes import ModeFigures, choose_mode, compare_modes

@@ -10,9 +10,9 @@ from typing import Any
 
 import jsonschema
 import numpy as np
-import numpy.typing as npt
 import pytest
 
+from agent.inference.arrays import FloatArray
 from agent.inference.detector import open_detector
 from agent.inference.scoring import Level
 from agent.inference.window_numbers import WindowNumbers
@@ -20,7 +20,6 @@ from firmware_bridge.recording import save_recording
 from trainer.errors import DataError
 from trainer.process import fit_process, is_process
 
-FloatArray = npt.NDArray[np.float32]
 Run = Callable[..., Any]
 
 CHANNELS = ("flow", "temperature")

@@ -17,7 +17,8 @@ import pytest
 from agent.config.alarm import AlarmPolicy
 from agent.inference.bundle import Bundle, read_bundle
 from agent.inference.detector import Detector
-from agent.inference.parts import ReconstructionPart, log_p, votes
+from agent.inference.part import log_p, votes
+from agent.inference.reconstruction import ReconstructionPart
 from agent.inference.scoring import joined, score_from_log_p
 from firmware_bridge.recording import save_recording
 from trainer.datasets import load_source

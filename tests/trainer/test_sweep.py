@@ -277,7 +277,7 @@ def test_a_file_names_what_it_changes(tmp_path: Path) -> None:
         ("activation = { low = 1, high = 2 }", "activation: write { choices = [...] } or one value"),
         ("latent = { choices = [] }", "latent: choices are a list of one value or more"),
         ("latent = true", "latent: True is not a whole number"),
-        ("latent = {", "is not TOML"),
+        ("latent = {", "not valid TOML"),
     ],
 )
 def test_a_space_that_makes_no_sense_is_one_line(tmp_path: Path, text: str, complaint: str) -> None:

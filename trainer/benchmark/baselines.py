@@ -10,9 +10,9 @@ import numpy.typing as npt
 from sklearn.covariance import LedoitWolf
 from sklearn.decomposition import PCA
 
+from agent.inference.arrays import FloatArray
 from trainer.benchmark.figures import Score
 
-FloatArray = npt.NDArray[np.float32]
 Scores = npt.NDArray[np.float64]
 
 

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from agent.inference.arrays import FloatArray
 from agent.inference.window import WindowSpec, cut, window_starts
 from firmware_bridge.recording import Recording
 from trainer.evaluation import upper_limit
 
-FloatArray = npt.NDArray[np.float32]
 Scores = npt.NDArray[np.float64]
 
 Score = Callable[[FloatArray], Scores]

@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.signal import resample_poly
 
+from agent.inference.arrays import FloatArray
 from firmware_bridge.recording import Recording, Segment, load_recording
 from firmware_bridge.signals import lorenz_points
 from trainer.benchmark.figures import Machine
 from trainer.errors import DataError
 
-FloatArray = npt.NDArray[np.float32]
 Array = npt.NDArray[np.float64]
 
 LORENZ_RATE_HZ = 100.0

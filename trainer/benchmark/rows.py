@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from agent.config.alarm import AlarmPolicy
+from agent.inference.arrays import BoolArray
 from agent.inference.detector import Detector, judge_recording, open_detector
 from agent.inference.scoring import Level
 from firmware_bridge.recording import Recording, Segment
@@ -19,8 +19,6 @@ from trainer.benchmark.recordings import Labelled, labelled_robot_arm, valve_fil
 from trainer.datasets import simulated_source
 from trainer.fit import OnProgress, Target, fit
 from trainer.settings import FitSettings
-
-BoolArray = npt.NDArray[np.bool_]
 
 VALVE_TRAINING_ROWS = 400
 """Of each file, by the source's protocol."""

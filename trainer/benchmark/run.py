@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from agent.config.alarm import AlarmPolicy
+from agent.inference.arrays import FloatArray
 from agent.inference.detector import Detector, open_detector
 from agent.inference.scoring import Level
 from agent.inference.window import WindowSpec
@@ -24,8 +24,6 @@ from trainer.models import NetworkSettings
 from trainer.networks import Networks
 from trainer.settings import PATCHES, FitSettings, default_features
 from trainer.subject import Subject, take
-
-FloatArray = npt.NDArray[np.float32]
 
 _SIGMAS = 3.0
 """A simple detector's line lies so many standard deviations above the mean of what it learnt from."""

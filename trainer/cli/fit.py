@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import click
 from click.core import ParameterSource
 
-from agent.inference.distance import BandScale
+from agent.inference.columns import BandScale
 from trainer.cli.network_options import NetworkChoices, network_options
 from trainer.cli.options import (
     json_option,

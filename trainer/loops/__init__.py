@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from agent.inference.arrays import FloatArray
+
 if TYPE_CHECKING:
     import keras
 
 Array = npt.NDArray[Any]
-FloatArray = npt.NDArray[np.float32]
 
 LossName = Literal["mse", "mae"]
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import keras
-import numpy as np
-import numpy.typing as npt
 
+from agent.inference.arrays import FloatArray
 from trainer.loops import Learning
 
-FloatArray = npt.NDArray[np.float32]
 Run = Callable[[FloatArray], float]
 
 

@@ -6,13 +6,11 @@ from collections.abc import Callable, Sequence
 
 import jax
 import keras
-import numpy as np
-import numpy.typing as npt
 from jax import numpy as jnp
 
+from agent.inference.arrays import FloatArray
 from trainer.loops import Learning
 
-FloatArray = npt.NDArray[np.float32]
 Run = Callable[[FloatArray], float]
 Values = list[jax.Array]
 State = tuple[Values, Values, Values]

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import keras
-import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
+from agent.inference.arrays import FloatArray
 from trainer.loops import Learning
 
-FloatArray = npt.NDArray[np.float32]
 Run = Callable[[FloatArray], float]
 
 

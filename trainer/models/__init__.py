@@ -8,15 +8,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-import numpy.typing as npt
-
+from agent.inference.arrays import FloatArray
 from trainer.errors import ChoiceError
 
 if TYPE_CHECKING:
     import keras
 
-FloatArray = npt.NDArray[np.float32]
 
 ACTIVATIONS = ("relu", "tanh")
 """Those that every TFLite runtime computes in full int8."""

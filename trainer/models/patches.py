@@ -8,8 +8,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from agent.inference.arrays import FloatArray
 from agent.inference.features import PatchFeatures
 from trainer.checkpoint import Slot, Snapshot
 from trainer.errors import TrainingError
@@ -19,7 +19,6 @@ from trainer.quiet import load_keras
 if TYPE_CHECKING:
     import keras
 
-FloatArray = npt.NDArray[np.float32]
 
 UNITS = 128
 BATCH = 256

@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from keras import layers
 
+from agent.inference.arrays import FloatArray
 from trainer.errors import ChoiceError
 
 if TYPE_CHECKING:
     from trainer.models import NetworkSettings, View
 
-FloatArray = npt.NDArray[np.float32]
 Array = npt.NDArray[np.float64]
 
 

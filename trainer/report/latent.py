@@ -15,13 +15,10 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from agent.inference.arrays import FloatArray, ScoreArray
 from agent.inference.features import Features, PatchFeatures
 from trainer.quiet import diverted_output
-
-FloatArray = npt.NDArray[np.float32]
-ScoreArray = npt.NDArray[np.float64]
 
 _RUNTIMES = ("tflite_runtime.interpreter", "ai_edge_litert.interpreter")
 """In the order in which a gateway takes them."""

@@ -7,14 +7,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from agent.inference.arrays import FloatArray
 from agent.inference.bundle import Bundle
 from agent.inference.detector import raw_scores
 from agent.inference.features import PatchFeatures, RawFeatures, SpectrumFeatures
 from agent.inference.manifest import Manifest
 from agent.inference.model import TFLiteModel
-from agent.inference.parts import ReconstructionPart, log_p, votes
+from agent.inference.part import log_p, votes
+from agent.inference.reconstruction import ReconstructionPart
 from agent.inference.scoring import Level, joined, score_from_log_p
 from agent.inference.window_numbers import WindowNumbers
 from trainer.quiet import diverted_output
@@ -26,8 +27,6 @@ from trainer.report.signals import sample_axis
 from trainer.report.windows import Example, kinds, some_windows
 from trainer.scored import ScoredRecording
 from trainer.settings import PATCHES
-
-FloatArray = npt.NDArray[np.float32]
 
 _ERRORS, _CODES = 2000, 500  # windows of each kind
 _CHUNK = 256

@@ -6,20 +6,18 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from agent.inference.arrays import FloatArray
+from agent.inference.columns import ValueColumns
 from agent.inference.distance import DistancePart
 from agent.inference.features import amplitude_spectrum, centred
 from agent.inference.manifest import Manifest
-from agent.inference.process_columns import ValueColumns
 from agent.inference.window import IndexArray
 from trainer.report.axes import Axis, Values
 from trainer.report.charts import WIDE, Area, Item, Line, chart
 from trainer.report.scores import row_time, stretches
 from trainer.report.windows import Example, kinds, some_windows
 from trainer.scored import ScoredRecording
-
-FloatArray = npt.NDArray[np.float32]
 
 _STRETCHES = 800
 _SPECTRA = 1000

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from agent.inference.arrays import FloatArray
 from agent.inference.window import cut
 from trainer.labels import Label, LabelArray
 from trainer.scored import ScoredRecording
-
-FloatArray = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,7 @@ def load_space(path: Path, architecture: str) -> Space:
     except OSError as error:
         raise SpaceError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise SpaceError(f"{path}: is not TOML: {error}") from error
+        raise SpaceError(f"{path}: not valid TOML: {error}") from error
     except DecodeError as error:
         raise SpaceError(f"{path}: {error}") from error
     own = _space(str(path), architecture, document)

@@ -23,6 +23,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 from sklearn import metrics
 
+from agent.inference.arrays import BoolArray, FloatArray
 from agent.inference.window import WindowSpec, cut, window_starts
 from agent.inference.window_numbers import WindowNumbers
 from trainer.datasets import Source, check_sources, choose_window, common_rate
@@ -38,8 +39,6 @@ from trainer.training import Loss, Trained, TrainingSettings, train
 if TYPE_CHECKING:
     import keras
 
-FloatArray = npt.NDArray[np.float32]
-BoolArray = npt.NDArray[np.bool_]
 
 Objective = Literal["loss", "roc-auc", "pr-auc"]
 

@@ -7,9 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from agent.inference.distance import BandColumns, BandScale, DistancePart, TimeColumns
+from agent.inference.arrays import FloatArray
+from agent.inference.columns import BandColumns, BandScale, TimeColumns
+from agent.inference.distance import DistancePart
 from agent.inference.features import PatchFeatures
-from agent.inference.window import FloatArray
 from agent.inference.window_numbers import WindowNumbers
 
 LENGTH = 512

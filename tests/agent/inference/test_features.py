@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import WindowError
+from agent.inference.arrays import FloatArray
 from agent.inference.features import (
     RawFeatures,
     SpectrumFeatures,
@@ -19,7 +20,7 @@ from agent.inference.features import (
     centred,
     mean_square,
 )
-from agent.inference.window import FloatArray, WindowSpec, cut, segment_begins, window_starts
+from agent.inference.window import WindowSpec, cut, segment_begins, window_starts
 from agent.inference.window_numbers import WindowNumbers
 
 

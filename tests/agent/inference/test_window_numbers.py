@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.errors import WindowError
-from agent.inference.distance import BandColumns, DistancePart, TimeColumns
+from agent.inference.columns import BandColumns, TimeColumns
+from agent.inference.distance import DistancePart
 from agent.inference.features import mean_absolute, mean_square, row_by_row
-from agent.inference.parts import LevelPart
+from agent.inference.level import LevelPart
 from agent.inference.window import cut
 from agent.inference.window_numbers import WindowNumbers
 

@@ -13,16 +13,10 @@ from hypothesis import strategies as st
 from agent import assembly
 from agent.config.file import Config, parse_config
 from agent.errors import ConfigError
+from agent.inference.arrays import FloatArray
 from agent.inference.detector import open_detector
 from agent.inference.scoring import Level
-from agent.judging.regime import (
-    Band,
-    CommandedRegime,
-    FloatArray,
-    RegimeJudge,
-    SpeedRegime,
-    strongest_line_hz,
-)
+from agent.judging.regime import Band, CommandedRegime, RegimeJudge, SpeedRegime, strongest_line_hz
 
 MakeBundle = Callable[..., Path]
 RATE_HZ = 800.0

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from agent.inference.process_columns import ValueColumns, VariationColumns
+from agent.inference.columns import ValueColumns, VariationColumns
 from agent.inference.window_numbers import WindowNumbers
 
 # Two channels: 230 V that swing by 4 V either way, and a flow that rests at 32 l/min.
