@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,7 +29,7 @@ def test_edges(n_bins: int, count: int, down: list[int], nearest: list[int]) -> 
 def test_bands_cover_the_spectrum_without_gap_or_overlap(n_bins: int, count: int, nearest: bool) -> None:
     edges = band_edges(n_bins, count, nearest=nearest).tolist()
     assert (edges[0], edges[-1], len(edges)) == (0, n_bins, min(n_bins, count) + 1)
-    widths = [high - low for low, high in zip(edges, edges[1:], strict=False)]
+    widths = [high - low for low, high in pairwise(edges)]
     assert min(widths) >= 1
     assert max(widths) - min(widths) <= 1
 
