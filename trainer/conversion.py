@@ -1,8 +1,8 @@
 """The process that converts: TensorFlow and its converter, away from the one that trains.
 
-Training may run on another backend, of which there is one per process; and the converter, in C++, may end
-with a segmentation fault, which no exception tells. ``trainer.converter`` starts this module and speaks to it
-in lines of JSON.
+Training may run on another backend, of which there is one per process; and the converter, in C++, may take
+its process along, which no exception tells. ``trainer.converter`` starts this module and speaks to it in
+lines of JSON.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import json
 import os
 import sys
 import textwrap
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -32,6 +34,16 @@ _ABSENT = -1
 _REASON_LENGTH = 300  # the converter's messages run to pages
 # Far below any healthy feature (their deviation is 1), and far above half an int8 step of a bias.
 _BIAS_NUDGE = 1e-3
+
+
+@dataclass(frozen=True)
+class DenseLayer:
+    """A fully connected layer of a graph, as far as ``check_graph`` looks at it."""
+
+    has_bias: bool
+    """The converter drops a bias that is all zeros."""
+    weight_scales: int
+    """Of its quantized weights: one for all, or one per channel; 0 of floats."""
 
 
 def main() -> None:
@@ -57,7 +69,7 @@ def _convert(folder: Path, quantization: str) -> None:
 
     try:
         content = _converted(folder, quantization, per_channel=quantization != "dynamic")
-        if quantization == "int8" and _crashes_on_arm(content):
+        if quantization == "int8" and crash_on_arm(dense_layers(content)):
             content = _converted(folder, quantization, per_channel=False)
     except (ConverterError, ValueError, TypeError, RuntimeError, MemoryError) as error:
         reason = textwrap.shorten(str(error), _REASON_LENGTH, placeholder=" ...")
@@ -67,10 +79,7 @@ def _convert(folder: Path, quantization: str) -> None:
 
 
 def check_graph(content: bytes) -> None:
-    """Refuse a graph with a fully connected layer that has weights per channel and no bias.
-
-    tflite-runtime 2.14 on ARM ends with a segmentation fault there, in an unrolled LSTM with a single row,
-    too; on x86 nothing is to be seen. The converter drops a bias that is all zeros.
+    """Refuse a graph that would crash tflite-runtime 2.14 on ARM; nothing is to be seen of that on x86.
 
     Args:
         content: The ``.tflite`` file.
@@ -78,22 +87,40 @@ def check_graph(content: bytes) -> None:
     Raises:
         ConversionError: If there is such a layer.
     """
-    if _crashes_on_arm(content):
+    if crash_on_arm(dense_layers(content)):
         raise ConversionError(
             "the graph has a fully connected layer without a bias, which crashes tflite-runtime on ARM; give "
             "every Dense layer a bias that is not zero, or its weights one scale"
         )
 
 
-def _crashes_on_arm(content: bytes) -> bool:
+def crash_on_arm(layers: Iterable[DenseLayer]) -> bool:
+    """Return whether tflite-runtime 2.14 might not survive one of the layers on ARM."""
+    return any(layer.weight_scales > 1 and not layer.has_bias for layer in layers)
+
+
+def dense_layers(content: bytes) -> Iterator[DenseLayer]:
+    """Yield the fully connected layers of a graph.
+
+    Args:
+        content: The ``.tflite`` file.
+    """
     from tensorflow.lite.python import schema_py_generated as schema
 
     graph = schema.Model.GetRootAs(content, 0)
-    return any(
-        graph.OperatorCodes(operator.OpcodeIndex()).BuiltinCode() == schema.BuiltinOperator.FULLY_CONNECTED
-        and _crashes(subgraph, operator.InputsAsNumpy())
-        for subgraph in map(graph.Subgraphs, range(graph.SubgraphsLength()))
-        for operator in map(subgraph.Operators, range(subgraph.OperatorsLength()))
+    for subgraph in map(graph.Subgraphs, range(graph.SubgraphsLength())):
+        for operator in map(subgraph.Operators, range(subgraph.OperatorsLength())):
+            code = graph.OperatorCodes(operator.OpcodeIndex()).BuiltinCode()
+            if code == schema.BuiltinOperator.FULLY_CONNECTED:
+                yield _dense_layer(subgraph, operator.InputsAsNumpy())
+
+
+def _dense_layer(subgraph: schema.SubGraph, inputs: npt.NDArray[np.int32]) -> DenseLayer:
+    """Return a layer whose inputs are data, weights and, perhaps, a bias."""
+    quantization = subgraph.Tensors(inputs[1]).Quantization()
+    return DenseLayer(
+        has_bias=len(inputs) > 2 and inputs[2] != _ABSENT,
+        weight_scales=0 if quantization is None else quantization.ScaleLength(),
     )
 
 
@@ -131,13 +158,6 @@ def _open_first(shape: npt.NDArray[np.int32]) -> None:
     """Set the first size of a RESHAPE to -1, in place, if it is 1 and no other one is open."""
     if shape[0] == 1 and (shape[1:] > 0).all():
         shape[0] = _ABSENT
-
-
-def _crashes(subgraph: schema.SubGraph, inputs: npt.NDArray[np.int32]) -> bool:
-    if len(inputs) > 2 and inputs[2] != _ABSENT:
-        return False
-    quantization = subgraph.Tensors(inputs[1]).Quantization()
-    return quantization is not None and quantization.ScaleLength() > 1
 
 
 def _nudge_biases(model: keras.Model) -> None:

@@ -116,9 +116,9 @@ def spectrum_of(recording: Recording) -> Spectrum:
     length = min(1 << max(part, 1).bit_length() - 1, LONGEST_SPECTRUM)
     if length < _SHORTEST_SPECTRUM:
         return Spectrum(np.empty(0), np.empty((0, len(recording.columns))))
-    window = np.hanning(length + 1)[:-1]
+    window = hann(length)
     powers = []
-    for start in _starts(recording.segments, length):
+    for start in frame_starts(recording.segments, length):
         piece = recording.samples[start : start + length].astype(np.float64)
         powers.append(np.abs(np.fft.rfft((piece - piece.mean(axis=0)) * window[:, np.newaxis], axis=0)) ** 2)
     amplitudes = np.sqrt(np.mean(powers, axis=0)) * 2 / window.sum()
@@ -126,7 +126,14 @@ def spectrum_of(recording: Recording) -> Spectrum:
     return Spectrum(frequencies[1:], amplitudes[1:])
 
 
-def _starts(segments: Sequence[Segment], length: int) -> Iterator[int]:
+def hann(length: int) -> Values:
+    """Return a Hann window as spectra need it: the next one would begin with its first value again."""
+    window: Values = np.hanning(length + 1)[:-1]
+    return window
+
+
+def frame_starts(segments: Sequence[Segment], length: int) -> Iterator[int]:
+    """Yield where frames begin that overlap by half and span no gap."""
     for segment in segments:
         yield from range(segment.start, segment.end - length + 1, length // 2)
 

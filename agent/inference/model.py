@@ -119,8 +119,8 @@ class _Graph:
     def takes_several(self) -> bool:
         """False if several windows at once might crash the runtime.
 
-        tflite-runtime 2.14 on ARM ends with a segmentation fault in an int8 FULLY_CONNECTED without a bias
-        that has several rows. A runtime that does not tell its operators gets one window at a time.
+        The layers that tflite-runtime 2.14 may not survive on ARM are left to one window at a time, and so is
+        a runtime that does not tell its operators.
         """
         told = getattr(self._interpreter, "_get_ops_details", None)
         if told is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +12,29 @@ import pytest
 
 from agent.inference.model import STACK, TFLiteModel
 from trainer import conversion
-from trainer.conversion import check_graph
+from trainer.child import Child
+from trainer.conversion import DenseLayer, check_graph, crash_on_arm, dense_layers
 from trainer.converter import Converter
 from trainer.errors import ConversionError
 from trainer.models import NetworkSettings, build_model, load_model
 from trainer.quantization import QUANTIZATIONS, Quantization, convert
-from trainer.quiet import load_keras, load_tensorflow
+from trainer.quiet import load_keras
 from trainer.training import TrainingSettings, train
 
 SHAPE = (16, 2)
-# BuiltinOperator in the TFLite schema
-FULLY_CONNECTED = 9
+
+DIES_ONCE = """
+import os, pathlib, sys
+from trainer import conversion
+
+died = pathlib.Path(__file__).with_name("died")
+if not died.exists():
+    died.touch()
+    sys.stdin.readline()
+    os.kill(os.getpid(), {number})
+conversion.main()
+"""
+"""A converter that ends itself by a signal at its first request."""
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +91,7 @@ def test_a_layer_without_a_bias_gets_one_window_at_a_time(features: np.ndarray) 
     bare = keras.layers.Dense(32, use_bias=False, kernel_initializer="identity")(flat)
     model = keras.Model(inputs, keras.layers.Reshape(SHAPE)(bare))
     network = TFLiteModel(convert(model, "float32", features))
-    # Several rows would crash tflite-runtime on ARM, were the weights int8 per channel.
+    # The layer itself is harmless; the gateway's guard goes by the bias alone.
     assert not network.stacks
     assert np.abs(network.reconstruct(features) - features).max() < 1e-6
 
@@ -93,20 +107,71 @@ def test_an_all_zero_bias_is_kept_in_the_graph(features: np.ndarray, quantizatio
     check_graph(convert(untrained, quantization, features))  # would raise
 
 
-def test_a_layer_without_a_bias_gets_one_scale_and_is_refused_with_several(
-    features: np.ndarray, tmp_path: Path
+def test_the_guard_knows_biases_and_scales(model: Any, features: np.ndarray) -> None:
+    # 16 units, then 16 x 2 values, each with a scale of its own.
+    layers = list(dense_layers(convert(model, "int8", features)))
+    assert layers == [
+        DenseLayer(has_bias=True, weight_scales=16),
+        DenseLayer(has_bias=True, weight_scales=32),
+    ]
+    assert not crash_on_arm(layers)
+    floats = list(dense_layers(convert(model, "float32", features)))
+    assert floats == [DenseLayer(has_bias=True, weight_scales=0)] * 2
+
+
+@pytest.mark.parametrize(
+    ("layer", "refused"),
+    [
+        (DenseLayer(has_bias=False, weight_scales=0), False),
+        (DenseLayer(has_bias=False, weight_scales=1), False),
+        (DenseLayer(has_bias=True, weight_scales=2), False),
+        (DenseLayer(has_bias=False, weight_scales=2), True),
+    ],
+)
+def test_a_graph_is_refused_for_a_single_layer(
+    monkeypatch: pytest.MonkeyPatch, layer: DenseLayer, refused: bool
 ) -> None:
-    load_tensorflow()
+    layers = [DenseLayer(has_bias=True, weight_scales=16), layer]
+    monkeypatch.setattr(conversion, "dense_layers", lambda content: iter(layers))
+    assert crash_on_arm(layers) == refused
+    if not refused:
+        check_graph(b"")  # would raise
+        return
+    with pytest.raises(ConversionError, match="without a bias, which crashes tflite-runtime on ARM"):
+        check_graph(b"")
+
+
+@pytest.mark.parametrize(
+    ("quantization", "tries"), [("int8", [True, False]), ("float32", [True]), ("dynamic", [False])]
+)
+def test_int8_that_the_guard_refuses_is_made_with_one_scale(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, quantization: Quantization, tries: list[bool]
+) -> None:
+    tried: list[bool] = []
+
+    def converted(folder: Path, quantization: str, *, per_channel: bool) -> bytes:
+        tried.append(per_channel)
+        return b"several scales" if per_channel and quantization == "int8" else b"one scale"
+
+    def described(content: bytes) -> Iterator[DenseLayer]:
+        yield DenseLayer(has_bias=False, weight_scales=2 if content == b"several scales" else 1)
+
+    monkeypatch.setattr(conversion, "_converted", converted)
+    monkeypatch.setattr(conversion, "dense_layers", described)
+    monkeypatch.setattr(conversion, "open_batch", lambda content: content)
+    conversion._convert(tmp_path, quantization)
+    assert tried == tries
+    assert (tmp_path / conversion.GRAPH).read_bytes() == b"one scale"
+
+
+def test_a_network_without_a_bias_becomes_int8(features: np.ndarray) -> None:
+    load_keras()
     import keras
 
     inputs = keras.Input(SHAPE, name="features")
     model = keras.Model(inputs, keras.layers.Dense(2, use_bias=False)(inputs))
-    check_graph(convert(model, "int8", features))  # would raise
-    model.save(tmp_path / conversion.MODEL)
-    np.save(tmp_path / conversion.REPRESENTATIVES, features)
-    per_channel = conversion._converted(tmp_path, "int8", per_channel=True)
-    with pytest.raises(ConversionError, match="without a bias, which crashes tflite-runtime on ARM"):
-        check_graph(per_channel)
+    layers = list(dense_layers(convert(model, "int8", features)))
+    assert layers == [DenseLayer(has_bias=False, weight_scales=1)]
 
 
 def test_dynamic_weights_are_a_quarter_of_their_size_and_run_in_the_oldest_runtime() -> None:
@@ -133,16 +198,26 @@ def test_what_the_converter_cannot_do_is_one_line(features: np.ndarray) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_crash_of_the_converter_is_one_line_and_the_next_conversion_works(model: Any) -> None:
-    # A loop of LSTM steps ends the converter with a segmentation fault when it makes it int8.
-    windows = np.random.default_rng(0).standard_normal((20, 16, 2)).astype(np.float32)
-    loop = build_model(NetworkSettings("lstm", (4,)), SHAPE)
-    with pytest.raises(ConversionError) as caught:
-        convert(loop, "int8", windows)
-    assert str(caught.value) == (
-        "the converter crashed (ended by SIGSEGV) making the model int8; choose another --quantize"
-    )
-    assert TFLiteModel(convert(model, "int8", windows)).shape == SHAPE
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (signal.SIGABRT, "(ended by SIGABRT) making the model int8; choose another --quantize"),
+        (signal.SIGKILL, "(ended by SIGKILL) making the model int8; is there enough memory?"),
+    ],
+)
+def test_a_crash_of_the_converter_is_one_line_and_the_next_conversion_works(
+    model: Any, features: np.ndarray, tmp_path: Path, number: signal.Signals, told: str
+) -> None:
+    (tmp_path / "dies_once.py").write_text(DIES_ONCE.format(number=int(number)))
+    converter = Converter()
+    converter.child = Child("dies_once", {"PYTHONPATH": str(tmp_path), "KERAS_BACKEND": "tensorflow"})
+    try:
+        with pytest.raises(ConversionError) as caught:
+            converter.convert(model, "int8", features)
+        assert str(caught.value) == f"the converter crashed {told}"
+        assert TFLiteModel(converter.convert(model, "int8", features)).shape == SHAPE
+    finally:
+        converter.close()
 
 
 def test_the_converter_is_started_once_and_ends_when_nobody_can_ask_it_any_more() -> None:

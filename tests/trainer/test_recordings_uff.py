@@ -161,6 +161,59 @@ def test_damaged_binary_files_are_explained(save: Save, old: bytes, new: bytes, 
         load_recording(path)
 
 
+@pytest.mark.parametrize(
+    "rewritten",
+    [
+        pytest.param(lambda text: text.replace(b"e+", b"D+").replace(b"e-", b"D-"), id="Fortran's exponents"),
+        pytest.param(lambda text: b"".join(line.ljust(80) + b"\n" for line in text.splitlines()), id="cards"),
+        pytest.param(lambda text: text.replace(b"    -1\n", b"    -1  \r\n"), id="borders with blanks"),
+        pytest.param(lambda text: text.replace(b"    -1\n", b"-1\n"), id="borders without blanks"),
+        pytest.param(lambda text: text.removesuffix(b"    -1\n"), id="no border at the end"),
+        pytest.param(lambda text: text.replace(b"Bearing", b"Bear\x0bng"), id="a control character"),
+    ],
+)
+def test_what_other_programs_write_is_read(save: Save, rewritten: Callable[[bytes], bytes]) -> None:
+    path = save(response())
+    path.write_bytes(rewritten(path.read_bytes()))
+    assert load_recording(path).samples[:, 0].tolist() == FLOATS.astype(np.float32).tolist()
+
+
+def test_units_may_be_latin_1(save: Save) -> None:
+    path = save(response(ordinate_axis_units_lab="m/s2"))
+    path.write_bytes(path.read_bytes().replace(b"m/s2", b"m/s\xb2"))
+    recording = load_recording(path)
+    assert recording.columns == ("PUMP7_z (m/s²)",)
+    assert recording.notes == ("in m/s², while a gateway measures in g: divide by 9.80665",)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_binary_numbers_may_be_single(save: Save, order: str) -> None:
+    path = save(response(binary=1))
+    content = path.read_bytes().replace(FLOATS.tobytes(), FLOATS.astype(f"{order}f4").tobytes())
+    content = content.replace(b"         4         5", b"         2         5")
+    path.write_bytes(content.replace(b"b     1", b"b     2") if order == ">" else content)
+    assert load_recording(path).samples[:, 0].tolist() == FLOATS.astype(np.float32).tolist()
+
+
+def test_binary_times_may_be_single_beside_double_values(save: Save) -> None:
+    times_s = np.arange(5) / 1000
+    path = save(response(binary=1, abscissa_spacing=0, x=times_s))
+    table = np.rec.fromarrays([times_s, FLOATS], np.dtype([("time", "<f4"), ("value", "<f8")]))
+    doubles = np.column_stack([times_s, FLOATS]).tobytes()
+    assert doubles in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(doubles, table.tobytes()))
+    recording = load_recording(path)
+    assert recording.samples[:, 0].tolist() == FLOATS.astype(np.float32).tolist()
+    assert recording.rate_hz == pytest.approx(1000, rel=1e-6)
+
+
+def test_binary_numbers_may_look_like_a_border(save: Save) -> None:
+    looks = np.frombuffer(b"\n    -1\n", "<f8")[0]
+    path = save(response([1.0, 7.0, 3.0], binary=1), response(rsp_node=8, rate_hz=10.0))
+    path.write_bytes(path.read_bytes().replace(np.float64(7.0).tobytes(), np.float64(looks).tobytes()))
+    assert load_recording(path).samples[:, 0].tolist() == [1.0, 0.0, 3.0]
+
+
 def test_damaged_text_is_explained(save: Save) -> None:
     path = save(response())
     path.write_bytes(path.read_bytes().replace(b"4.25", b"4,25"))

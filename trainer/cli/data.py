@@ -39,7 +39,7 @@ def _png(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path
     "--png",
     type=click.Path(path_type=Path, dir_okay=False),
     callback=_png,
-    help="Draw waveforms and spectra into this file instead of the terminal.",
+    help="Draw waveforms, spectra and spectrograms into this file instead of the terminal.",
 )
 @json_option
 def show(
@@ -59,7 +59,9 @@ def show(
     recording = load_recording(file, columns=columns or None, rate_hz=rate_hz)
     figures = figures_of(recording)
     if png is not None:
-        _draw(png, recording)
+        from trainer.png_chart import write_png
+
+        write_png(png, recording, figures)
     if as_json:
         click.echo(json.dumps(asdict(figures)))
         return
@@ -110,24 +112,3 @@ def _plotted(recording: Recording) -> Iterator[str]:
             yield f"{name}: spectrum"
             yield from bars(spectrum.amplitudes[:, index], _WIDTH, _HEIGHT)
             yield scale(0.0, float(spectrum.frequencies[-1]), frequency, _WIDTH)
-
-
-def _draw(path: Path, recording: Recording) -> None:
-    import numpy as np
-
-    from trainer.png_chart import Panel, write_png
-    from trainer.recording_figures import spectrum_of
-
-    spectrum = spectrum_of(recording)
-    rate_hz = recording.rate_hz
-    times = np.arange(len(recording.samples)) / (rate_hz or 1.0)
-    unit, frequency = ("s", "Hz") if rate_hz else ("samples", "cycles/sample")
-    rows = []
-    for index, name in enumerate(recording.columns[:_DRAWN]):
-        values = recording.samples[:, index].astype(np.float64)
-        row = [Panel(f"{name}: waveform", times, values, unit, "")]
-        if len(spectrum.frequencies):
-            amplitudes = spectrum.amplitudes[:, index]
-            row.append(Panel(f"{name}: spectrum", spectrum.frequencies, amplitudes, frequency, "amplitude"))
-        rows.append(row)
-    write_png(path, rows)

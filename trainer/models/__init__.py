@@ -214,7 +214,7 @@ def _check_bottleneck(settings: NetworkSettings, shape: tuple[int, int]) -> None
 
 
 def _check_loop(settings: NetworkSettings, steps: int, quantization: str) -> None:
-    # As a loop an LSTM crashes the int8 converter.
+    # TensorFlow 2.19's converter has no int8 for a loop.
     if quantization != "int8":
         return
     longest = MAX_UNROLLED_CELLS // _layers(settings)

@@ -46,8 +46,8 @@ def build(settings: NetworkSettings, shape: tuple[int, int]) -> keras.Model:
 def shipped(settings: NetworkSettings, model: keras.Model) -> keras.Model:
     """Return the twin with the same weights whose steps are laid out one by one, if that is short enough.
 
-    A loop of TFLite runs in floating point only: the converter crashes on its int8 form. Dropout is left out,
-    because the converter stumbles over what remains of it.
+    A loop of TFLite runs in floating point only: TensorFlow 2.19 has no int8 for it. Dropout is left out,
+    because what remains of it keeps the converter from int8, too.
 
     Args:
         settings: What the network looks like.
