@@ -35,9 +35,10 @@ def sensor() -> None:
 def scan(options: SensorOptions, as_json: bool) -> None:
     """Tell which accelerometers are on a bus, by their identity registers; writes nothing."""
     from firmware_bridge.chip.identity import scan as scan_bus
+    from firmware_bridge.chips import CHIPS
 
     with _bus(_on_that_bus(options)) as bus:
-        answers = scan_bus(bus)
+        answers = scan_bus(bus, CHIPS.values())
         name = bus.name
     if as_json:
         click.echo(json.dumps([vars(answer) for answer in answers]))
@@ -147,11 +148,11 @@ def rate(options: SensorOptions, as_json: bool, seconds: float) -> None:
 def _on_that_bus(options: SensorOptions) -> Sensor:
     """Return a sensor that stands for the bus; which chip is there is the question."""
     from agent.config.sensor import IIO, SIMULATED
-    from firmware_bridge.chip.accelerometer import DRIVERS
+    from firmware_bridge.chips import CHIPS
 
     if options.bus is None or options.chip is not None or options.bus.startswith((SIMULATED, IIO)):
         return chosen_sensor(options)
-    return described_sensor(replace(options, chip=next(iter(DRIVERS))), options.bus)
+    return described_sensor(replace(options, chip=next(iter(CHIPS))), options.bus)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from firmware_bridge.adxl355 import CHIP
 from firmware_bridge.adxl355.registers import (
     BYTES_PER_ENTRY,
     FIFO_DEPTH,
@@ -50,7 +51,7 @@ class ADXL355(FifoAccelerometer):
     carries 324 kbit/s, so give the bus at least 400 kHz and nothing else to do.
     """
 
-    CHIP = "adxl355"
+    CHIP = CHIP
     RATES_HZ = RATES_HZ
     RANGES_G = RANGES_G
     FIFO_DEPTH = FIFO_DEPTH

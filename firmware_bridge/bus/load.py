@@ -5,17 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from firmware_bridge.errors import SensorError
-
-# Bits on the wire for each sample: bytes of nine bits (the acknowledge is one). The ADXL345 wants its
-# register addressed for every sample, the others hand out sample after sample.
-BITS_PER_SAMPLE = {
-    "adxl345": 9 * 9 + 3,
-    "adxl355": 9 * 9,
-    "lis3dh": 6 * 9,
-    "lsm6dso": 7 * 9,
-    "mpu6050": 6 * 9,
-}
 BITS_PER_DRAIN = 110
 """Bits of a drain beside its samples: the FIFO's status is read, and its register addressed."""
 USABLE = 0.9
@@ -36,20 +25,15 @@ class BusLoad:
     """The same with acknowledges and conditions."""
 
 
-def load_of(chip: str, rate_hz: float, watermark: int) -> BusLoad:
+def load_of(bits_per_sample: int, rate_hz: float, watermark: int) -> BusLoad:
     """Return what a sensor takes of its bus.
 
     Args:
-        chip: A key of ``BITS_PER_SAMPLE``.
+        bits_per_sample: Bits on the wire for each sample, as its ``Chip`` says.
         rate_hz: Output data rate.
         watermark: Samples of one drain.
-
-    Raises:
-        SensorError: If nobody has counted this chip's bits.
     """
-    if chip not in BITS_PER_SAMPLE:
-        raise SensorError(f"{chip}: what it takes of an I2C bus is not known; add it to bus_load")
-    bits_per_s = rate_hz * (BITS_PER_SAMPLE[chip] + BITS_PER_DRAIN / watermark)
+    bits_per_s = rate_hz * (bits_per_sample + BITS_PER_DRAIN / watermark)
     return BusLoad(rate_hz, bits_per_s / 9, bits_per_s)
 
 
