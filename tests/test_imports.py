@@ -55,6 +55,8 @@ ORDER = {
     "firmware_bridge": (
         "errors",
         "clock",
+        "arrays",
+        "axes",
         "bus",
         "recording",
         "signals",

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from firmware_bridge.axes import AXES
 from firmware_bridge.bus.simulated import SimulatedBus
 from firmware_bridge.chips import CHIPS, open_accelerometer, simulate
 from firmware_bridge.clock import SimulatedClock
 from firmware_bridge.recording import Recording, Segment
 from firmware_bridge.signals import SignalSource
-
-AXES = ("x", "y", "z")
 
 _DRAIN_SAMPLES = 16
 

@@ -108,13 +108,15 @@ def read(options: SensorOptions, as_json: bool, seconds: float | None, interval:
 @json_option
 def selftest(options: SensorOptions, as_json: bool) -> None:
     """Run the chip's own self-test; exits with 1 if it fails. The machine should stand still."""
+    from firmware_bridge.axes import AXES
+
     with _started(options) as (accelerometer, _):
         result = accelerometer.self_test()
     if as_json:
         click.echo(json.dumps(vars(result)))
     else:
         click.echo(_title(accelerometer))
-        for axis, shift_g, (low_g, high_g) in zip("xyz", result.shift_g, result.limits_g, strict=True):
+        for axis, shift_g, (low_g, high_g) in zip(AXES, result.shift_g, result.limits_g, strict=True):
             verdict = "good" if low_g <= shift_g <= high_g else "BAD"
             click.echo(f"{axis}  {shift_g:+.3f} g  allowed {low_g:+.3f} to {high_g:+.3f} g  {verdict}")
     if not result.passed:

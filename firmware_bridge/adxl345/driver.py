@@ -27,7 +27,7 @@ from firmware_bridge.adxl345.registers import (
     PowerCtl,
     Register,
 )
-from firmware_bridge.chip.accelerometer import FloatArray
+from firmware_bridge.arrays import FloatArray
 from firmware_bridge.chip.fifo_accelerometer import FifoAccelerometer, Fill, Force, SelfTestPlan, Setup
 from firmware_bridge.chip.register_chip import Setting
 

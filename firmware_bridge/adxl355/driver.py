@@ -29,7 +29,7 @@ from firmware_bridge.adxl355.registers import (
     SelfTest,
     Status,
 )
-from firmware_bridge.chip.accelerometer import FloatArray
+from firmware_bridge.arrays import FloatArray
 from firmware_bridge.chip.fifo_accelerometer import FifoAccelerometer, Fill, Force, SelfTestPlan, Setup
 from firmware_bridge.chip.register_chip import Setting
 

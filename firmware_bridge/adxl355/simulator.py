@@ -28,8 +28,8 @@ from firmware_bridge.adxl355.registers import (
     SelfTest,
     Status,
 )
-from firmware_bridge.chip.simulated_chip import ByteFifo, CountArray, SimulatedAccelerometer, to_counts
-from firmware_bridge.signals.source import SignalArray
+from firmware_bridge.arrays import CountArray, SignalArray
+from firmware_bridge.chip.simulated_chip import ByteFifo, SimulatedAccelerometer, to_counts
 
 _AXES = 3
 _ENTRIES = FIFO_DEPTH * _AXES

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
 
+from firmware_bridge.axes import Axis
 from firmware_bridge.errors import SignalError
-
-Axis = Literal["x", "y", "z"]
 
 
 class FaultKind(StrEnum):

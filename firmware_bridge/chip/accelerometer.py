@@ -6,10 +6,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
-import numpy as np
-import numpy.typing as npt
-
-FloatArray = npt.NDArray[np.float32]
+from firmware_bridge.arrays import FloatArray
 
 Limits = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
 """Lowest and highest value per axis x, y, z."""

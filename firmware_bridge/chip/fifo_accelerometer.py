@@ -16,15 +16,9 @@ from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 
+from firmware_bridge.arrays import FloatArray
 from firmware_bridge.bus.protocol import I2CBus
-from firmware_bridge.chip.accelerometer import (
-    FloatArray,
-    Limits,
-    RegisterState,
-    SampleBlock,
-    SelfTest,
-    SensorInfo,
-)
+from firmware_bridge.chip.accelerometer import Limits, RegisterState, SampleBlock, SelfTest, SensorInfo
 from firmware_bridge.chip.chip import Chip
 from firmware_bridge.chip.register_chip import RegisterChip, Setting
 from firmware_bridge.chip.sample_clock import SampleClock

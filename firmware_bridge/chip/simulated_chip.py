@@ -8,13 +8,10 @@ from collections.abc import Collection, Mapping
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
+from firmware_bridge.arrays import CountArray, SignalArray
 from firmware_bridge.clock import NS_PER_S, Clock
-from firmware_bridge.signals.source import SignalArray, SignalSource, Vector
-
-CountArray = npt.NDArray[np.int32]
-"""What the converter gives, shape (n, 3)."""
+from firmware_bridge.signals.source import SignalSource, Vector
 
 # Samples are made in pieces, so that a week without a read needs no week of memory.
 _PIECE = 1 << 16

@@ -9,7 +9,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from firmware_bridge.chip.accelerometer import FloatArray, Limits
+from firmware_bridge.arrays import FloatArray
+from firmware_bridge.chip.accelerometer import Limits
 from firmware_bridge.chip.fifo_accelerometer import FifoAccelerometer, Fill, Force, SelfTestPlan, Setup
 from firmware_bridge.chip.register_chip import Setting
 from firmware_bridge.mpu6050 import CHIP

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
+from firmware_bridge.arrays import FloatArray
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from firmware_bridge.arrays import TimeArray
 from firmware_bridge.errors import RecordingError
 from firmware_bridge.recording.model import Segment
 from firmware_bridge.recording.sample_store import ROWS
-
-TimeArray = npt.NDArray[np.float64]
 
 MAX_RATE_DIFFERENCE = 0.05
 """A given and a measured rate that differ by more are not the same rate."""

@@ -13,11 +13,12 @@ from typing import Literal
 
 import numpy as np
 
+from firmware_bridge.arrays import SignalArray, TimeArray
 from firmware_bridge.errors import SignalError
 from firmware_bridge.signals.impulses import Growth, Ringing, Train
 from firmware_bridge.signals.mounting import Mounting
 from firmware_bridge.signals.shaft import Shaft
-from firmware_bridge.signals.source import SignalArray, TimeArray, Vector, require_positive
+from firmware_bridge.signals.source import Vector, require_positive
 
 Defect = Literal["outer", "inner", "ball", "cage"]
 _INCH_M = 0.0254

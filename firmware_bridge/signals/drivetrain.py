@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from firmware_bridge.arrays import SignalArray, TimeArray
 from firmware_bridge.signals.bearing import Bearing, BearingImpacts
 from firmware_bridge.signals.lines import (
     Gear,
@@ -17,13 +18,7 @@ from firmware_bridge.signals.lines import (
 )
 from firmware_bridge.signals.mounting import Mounting
 from firmware_bridge.signals.shaft import Shaft
-from firmware_bridge.signals.source import (
-    SignalArray,
-    TimeArray,
-    Vector,
-    random_streams,
-    require_not_negative,
-)
+from firmware_bridge.signals.source import Vector, random_streams, require_not_negative
 
 STANDARD_GRAVITY_M_S2 = 9.80665
 

@@ -6,9 +6,11 @@ from typing import Protocol
 
 import numpy as np
 
+from firmware_bridge.arrays import SignalArray, TimeArray
+from firmware_bridge.axes import AXES
 from firmware_bridge.bus.fault_plan import Fault, FaultKind, FaultPlan
 from firmware_bridge.signals.impulses import Ringing, Train
-from firmware_bridge.signals.source import SignalArray, SignalSource, TimeArray, random_streams
+from firmware_bridge.signals.source import SignalSource, random_streams
 
 # Beyond every full scale there is.
 _RAIL_G = 1000.0
@@ -62,7 +64,7 @@ class _Frozen:
 
     def __init__(self, fault: Fault) -> None:
         self._fault = fault
-        self._axis = "xyz".index(fault.axis)
+        self._axis = AXES.index(fault.axis)
         self._held_g: float | None = None
 
     def change(self, times_s: TimeArray, samples_g: SignalArray) -> None:
@@ -79,7 +81,7 @@ class _Saturated:
 
     def __init__(self, fault: Fault) -> None:
         self._fault = fault
-        self._axis = "xyz".index(fault.axis)
+        self._axis = AXES.index(fault.axis)
 
     def change(self, times_s: TimeArray, samples_g: SignalArray) -> None:
         samples_g[_lasting(self._fault, times_s), self._axis] = _RAIL_G

@@ -14,8 +14,9 @@ from typing import Self
 
 import numpy as np
 
+from firmware_bridge.arrays import SignalArray, TimeArray
 from firmware_bridge.errors import SignalError
-from firmware_bridge.signals.source import SignalArray, TimeArray, require_not_negative, require_positive
+from firmware_bridge.signals.source import require_not_negative, require_positive
 
 # The ringing is followed until it has decayed to this part of its start.
 _RINGING_END = 1e-6

@@ -12,15 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from firmware_bridge.arrays import SignalArray, TimeArray
 from firmware_bridge.signals.mounting import Mounting
 from firmware_bridge.signals.shaft import Shaft
-from firmware_bridge.signals.source import (
-    SignalArray,
-    TimeArray,
-    Vector,
-    require_not_negative,
-    require_positive,
-)
+from firmware_bridge.signals.source import Vector, require_not_negative, require_positive
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from typing import Self
 
 import numpy as np
 
+from firmware_bridge.arrays import SignalArray, TimeArray
 from firmware_bridge.errors import SignalError
-from firmware_bridge.signals.source import SignalArray, TimeArray, Vector, require_positive
+from firmware_bridge.signals.source import Vector, require_positive
 
 HEALTHY = (10.0, 28.0, 8 / 3)
 """Parameters a, b, c of the healthy bearing."""

@@ -9,15 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from firmware_bridge.arrays import SignalArray, TimeArray
 from firmware_bridge.signals.impulses import Growth, Ringing, Train
-from firmware_bridge.signals.source import (
-    SignalArray,
-    TimeArray,
-    Vector,
-    random_streams,
-    require_not_negative,
-    require_positive,
-)
+from firmware_bridge.signals.source import Vector, random_streams, require_not_negative, require_positive
 
 BPFO_ORDER = 3.5848
 """Ball pass frequency of the outer race over the shaft's, SKF 6205-2RS (CWRU Bearing Data Center)."""

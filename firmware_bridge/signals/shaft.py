@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from firmware_bridge.arrays import SignalArray, TimeArray
 from firmware_bridge.errors import SignalError
-from firmware_bridge.signals.source import SignalArray, TimeArray, require_positive
+from firmware_bridge.signals.source import require_positive
 
 # Newton's method on a function whose slope varies by less than a factor of three.
 _NEWTON_STEPS = 8

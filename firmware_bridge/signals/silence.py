@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from firmware_bridge.signals.source import SignalArray, TimeArray, Vector, require_not_negative
+from firmware_bridge.arrays import SignalArray, TimeArray
+from firmware_bridge.signals.source import Vector, require_not_negative
 
 
 class Silence:

@@ -6,12 +6,10 @@ import math
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from firmware_bridge.arrays import SignalArray, TimeArray
 from firmware_bridge.errors import SignalError
 
-TimeArray = npt.NDArray[np.float64]
-SignalArray = npt.NDArray[np.float64]
 Vector = tuple[float, float, float]
 """One value per axis x, y, z."""
 

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from firmware_bridge.adxl345.driver import ADXL345, decode
 from firmware_bridge.adxl345.simulator import SimulatedADXL345
+from firmware_bridge.arrays import SignalArray, TimeArray
 from firmware_bridge.bus.simulated import SimulatedBus
 from firmware_bridge.chip.accelerometer import SampleBlock
 from firmware_bridge.clock import SimulatedClock
 from firmware_bridge.errors import BusError, SensorError
-from firmware_bridge.signals import SignalArray, SignalSource, Silence, TimeArray
+from firmware_bridge.signals import SignalSource, Silence
 
 RATES_HZ = [25, 50, 100, 200, 400, 800, 1600, 3200]  # the waits below are too short for slower ones
 

@@ -7,8 +7,8 @@ import pytest
 
 from firmware_bridge.adxl345.registers import Register
 from firmware_bridge.adxl345.simulator import SimulatedADXL345
+from firmware_bridge.arrays import SignalArray, TimeArray
 from firmware_bridge.clock import SimulatedClock
-from firmware_bridge.signals import SignalArray, TimeArray
 
 # Output data rate of each rate code in Hz (table 7).
 RATE_CODES = {0x8: 25, 0x9: 50, 0xA: 100, 0xB: 200, 0xC: 400, 0xD: 800, 0xE: 1600, 0xF: 3200}

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from firmware_bridge.arrays import SignalArray, TimeArray
 from firmware_bridge.bus.simulated import SimulatedBus
 from firmware_bridge.chip.accelerometer import SampleBlock
 from firmware_bridge.chip.fifo_accelerometer import FifoAccelerometer
@@ -18,7 +19,7 @@ from firmware_bridge.chip.simulated_chip import SimulatedAccelerometer
 from firmware_bridge.chips import CHIPS, offered, open_accelerometer, simulate
 from firmware_bridge.clock import SimulatedClock
 from firmware_bridge.errors import BusError, SensorError
-from firmware_bridge.signals import SignalArray, Silence, TimeArray
+from firmware_bridge.signals import Silence
 
 # Samples that each FIFO holds (data sheets); the ADXL345 has one more at its output filter.
 HELD = {"adxl345": 33, "adxl355": 32, "lis3dh": 32, "lsm6dso": 512, "mpu6050": 0}
