@@ -62,11 +62,11 @@ class Fault:
 
     @property
     def end_s(self) -> float:
-        """When it is over."""
+        """When it is over, in seconds since the simulation began."""
         return self.at_s + self.duration_s
 
     def lasts_at(self, now_s: float) -> bool:
-        """Tell whether it goes on at a time."""
+        """Tell whether it goes on at a time, in seconds since the simulation began."""
         return self.at_s <= now_s < self.end_s
 
 

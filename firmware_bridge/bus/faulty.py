@@ -44,7 +44,7 @@ def drawn_plan(seed: int, duration_s: float, count: int) -> FaultPlan:
 
     Args:
         seed: Another seed, another plan.
-        duration_s: All are over by then.
+        duration_s: All are over by then, in seconds.
         count: How many.
     """
     random = np.random.default_rng(seed)

@@ -16,7 +16,7 @@ SYSFS = Path("/sys/class/i2c-adapter")
 
 @dataclass(frozen=True)
 class BusLoad:
-    """What one sensor takes."""
+    """What one sensor takes of its bus, in samples, bytes and bits per second."""
 
     samples_per_s: float
     bytes_per_s: float
@@ -30,7 +30,7 @@ def load_of(bits_per_sample: int, rate_hz: float, watermark: int) -> BusLoad:
 
     Args:
         bits_per_sample: Bits on the wire for each sample, as its ``Chip`` says.
-        rate_hz: Output data rate.
+        rate_hz: Output data rate in Hz.
         watermark: Samples of one drain.
     """
     bits_per_s = rate_hz * (bits_per_sample + BITS_PER_DRAIN / watermark)
@@ -38,7 +38,7 @@ def load_of(bits_per_sample: int, rate_hz: float, watermark: int) -> BusLoad:
 
 
 def kernel_speed_hz(bus: str, sysfs: Path = SYSFS) -> float | None:
-    """Return the clock of a bus as the device tree gives it, or None if it does not tell.
+    """Return the clock of a bus in Hz as the device tree gives it, or None if it does not tell.
 
     Args:
         bus: Device node, such as ``/dev/i2c-1``, or its number.

@@ -36,7 +36,7 @@ class SensorInfo:
 
 @dataclass(frozen=True)
 class Offer:
-    """What a chip can be set to."""
+    """What a chip can be set to: rates in Hz, full scales in g."""
 
     rates_hz: tuple[float, ...]
     """Output data rates, the slowest first."""
@@ -46,7 +46,7 @@ class Offer:
 
 @dataclass(frozen=True)
 class SampleBlock:
-    """Samples of one FIFO drain, evenly spaced by the chip's own clock."""
+    """The samples of one FIFO drain, in g, evenly spaced by the chip's own clock."""
 
     samples_g: FloatArray
     """Acceleration, shape (n_samples, 3), axes x, y, z; n_samples may be 0."""
@@ -60,7 +60,7 @@ class SampleBlock:
 
 @dataclass(frozen=True)
 class SelfTest:
-    """Outcome of the chip's electrostatic self-test."""
+    """Outcome of the chip's electrostatic self-test, in g."""
 
     passed: bool
     """True if every axis moved within the data sheet's limits."""

@@ -46,7 +46,7 @@ class Force(Enum):
 
 @dataclass(frozen=True)
 class Setup:
-    """What a chip is to be set to."""
+    """What a chip is to be set to: rate in Hz, full scale in g."""
 
     rate_hz: float
     """Output data rate, one that the chip offers."""
@@ -57,7 +57,7 @@ class Setup:
 
 @dataclass(frozen=True)
 class SelfTestPlan:
-    """How a chip's data sheet wants its self-test done."""
+    """How a chip's data sheet wants its self-test done: setting, samples, limits in g."""
 
     rate_hz: float
     range_g: float
@@ -72,7 +72,7 @@ class SelfTestPlan:
 
 
 class Fill(NamedTuple):
-    """What a FIFO says of itself."""
+    """What a FIFO says of itself: how many samples wait, and whether any were lost."""
 
     samples: int
     """Whole samples that wait."""
@@ -251,18 +251,18 @@ class FifoAccelerometer(ABC):
 
     @abstractmethod
     def _resolution_g(self, setup: Setup) -> float:
-        """Return the acceleration of one least significant bit."""
+        """Return the acceleration of one least significant bit, in g."""
 
     @abstractmethod
     def _fill(self) -> Fill:
-        """Ask the FIFO how much it holds."""
+        """Ask the FIFO how many samples it holds."""
 
     @abstractmethod
     def _take(self, n: int) -> FloatArray:
         """Return ``n`` samples out of the FIFO, the oldest first, in g, shape (n, 3)."""
 
     def _turn_on_s(self, setup: Setup) -> float:
-        """Return how long the first sampling period takes longer than the others, at most."""
+        """Return how much longer the first sampling period is than the others, at most, in seconds."""
         return 0.0
 
     def _reset(self) -> None:  # noqa: B027 - not every chip has a reset
@@ -272,7 +272,7 @@ class FifoAccelerometer(ABC):
         """Bring the FIFO back into step after a read that was interrupted."""
 
     def _factory_limits_g(self) -> Limits:
-        """Return the limits that the chip itself holds; see ``SelfTestPlan.limits_g``."""
+        """Return the limits that the chip itself holds, in g; see ``SelfTestPlan.limits_g``."""
         raise NotImplementedError
 
     def _begin(self, setup: Setup) -> None:

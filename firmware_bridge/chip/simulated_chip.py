@@ -20,7 +20,7 @@ _ROUNDING = 1e-6
 
 
 class ByteFifo:
-    """A FIFO of entries that keeps the newest."""
+    """A FIFO of entries of some bytes each that keeps the newest."""
 
     def __init__(self, depth: int, entry_bytes: int) -> None:
         """Make an empty FIFO.
@@ -97,12 +97,12 @@ class SimulatedAccelerometer(ABC):
 
     @property
     def samples_made(self) -> int:
-        """Samples since the chip was made, for tests."""
+        """How many samples there were since the chip was made, for tests."""
         return self._samples_made
 
     @property
     def samples_dropped(self) -> int:
-        """Samples that were replaced before anybody read them, for tests."""
+        """How many samples were replaced before anybody read them, for tests."""
         return self._samples_dropped
 
     def power_cycle(self) -> None:

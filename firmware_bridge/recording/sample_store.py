@@ -20,7 +20,7 @@ ROWS = 1 << 16
 
 
 class SampleStore:
-    """Takes rows, and gives them back as one array.
+    """Takes rows, and gives them back as one array of shape (n_rows, n_columns).
 
     The temporary file has no name: it is gone when the array is, whatever happens. ``TMPDIR`` says on which
     disk it lies.

@@ -34,7 +34,12 @@ class FaultySignal:
     """
 
     def __init__(self, signal: SignalSource, plan: FaultPlan) -> None:
-        """Wrap what the chip would feel without the faults."""
+        """Wrap what the chip would feel without the faults.
+
+        Args:
+            signal: Acceleration in g, as it is without them.
+            plan: Which faults come when, in seconds since the simulation began.
+        """
         self._signal = signal
         randoms = random_streams(plan.seed, len(plan.plan))
         self._effects: list[_Effect] = []
@@ -60,7 +65,7 @@ def _lasting(fault: Fault, times_s: TimeArray) -> slice:
 
 
 class _Frozen:
-    """Holds the first value that it meets."""
+    """Holds the first value that it meets, in g."""
 
     def __init__(self, fault: Fault) -> None:
         self._fault = fault

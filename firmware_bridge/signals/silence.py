@@ -17,8 +17,8 @@ class Silence:
         """Describe the standstill.
 
         Args:
-            gravity_g: Constant acceleration per axis.
-            noise_g: Standard deviation of the noise per axis, from sample to sample.
+            gravity_g: Constant acceleration per axis, in g.
+            noise_g: Standard deviation of the noise per axis, from sample to sample, in g.
             seed: Another seed, another noise.
 
         Raises:

@@ -15,7 +15,7 @@ Vector = tuple[float, float, float]
 
 
 class SignalSource(Protocol):
-    """Acceleration at the sensor's place as a function of time. Deterministic for a seed."""
+    """Acceleration in g at the sensor's place as a function of time in seconds. Deterministic for a seed."""
 
     def acceleration_g(self, times_s: TimeArray) -> SignalArray:
         """Return what the sensor feels at the given times.
