@@ -16,7 +16,7 @@ from agent.judging.alarm import Alarm, Transition
 from agent.judging.alert import Rule, Subject
 from agent.judging.judges import Judge
 from agent.judging.monitor import Monitor
-from agent.judging.opening import SENSOR_AXES, columns_of, open_judge
+from agent.judging.opening import columns_of, open_judge
 from agent.judging.regime import RegimeJudge
 from agent.judging.sensor_watch import SensorWatch
 from agent.reporting.status import version
@@ -34,6 +34,7 @@ from agent.uplink.dialect import Dialect
 from agent.uplink.forwarder import Forwarder
 from agent.uplink.json_dialect import JsonDialect
 from agent.waveforms.around_alert import AlertWaveforms
+from firmware_bridge.axes import AXES
 from firmware_bridge.clock import Clock, SystemClock
 from firmware_bridge.errors import OfferError, SignalError
 
@@ -128,7 +129,7 @@ def stations(config: Config, shared: Surroundings, prepared: Mapping[str, Prepar
 def _station(name: str, sensor: Sensor, prepared: Prepared, shared: Surroundings) -> Station:
     judge, manifest, store, clock = prepared.judge, prepared.judge.manifest, shared.store, shared.clock
     samples = max(RING_WINDOWS * manifest.window.length, shared.waveforms.samples(sensor.rate_hz))
-    ring = RingBuffer(samples, len(SENSOR_AXES))
+    ring = RingBuffer(samples, len(AXES))
     open_alert, sensor_alert = store.open_alert(name), store.open_alert(name, Subject.SENSOR)
     override = store.overrides.of(name)
     thresholds = override.thresholds if override else None

@@ -33,10 +33,11 @@ from agent.sensing.ring_buffer import RingBuffer
 from agent.sensing.sampler import Sampler, SensorState
 from agent.system.backoff import Backoff
 from agent.system.watchdog import Watchdog
+from firmware_bridge.arrays import SignalArray, TimeArray
 from firmware_bridge.bus.simulated import SimulatedBus
-from firmware_bridge.chip.accelerometer import Accelerometer, open_accelerometer, simulate
+from firmware_bridge.chip.accelerometer import Accelerometer
+from firmware_bridge.chips import open_accelerometer, simulate
 from firmware_bridge.clock import Clock, SimulatedClock, SystemClock
-from firmware_bridge.signals import SignalArray, TimeArray
 
 
 @dataclass(frozen=True)

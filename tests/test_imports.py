@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from firmware_bridge.chips import CHIPS
+
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("agent", "trainer", "firmware_bridge")
 
@@ -49,6 +51,19 @@ ORDER = {
         "assembly",
         "daemon",
         "cli",
+    ),
+    "firmware_bridge": (
+        "errors",
+        "clock",
+        "arrays",
+        "axes",
+        "bus",
+        "recording",
+        "signals",
+        "chip",
+        *CHIPS,
+        "iio",
+        "chips",
     ),
 }
 """The rooms of a package, the lowest first: folders, and modules at its root. None imports one above it."""
@@ -100,6 +115,13 @@ def test_no_room_imports_one_above_it(package: str) -> None:
                     assert order.index(other) <= order.index(room), f"{path.relative_to(ROOT)} imports {name}"
 
 
+@pytest.mark.parametrize("chip", CHIPS)
+def test_no_chip_knows_another(chip: str) -> None:
+    others = tuple(f"firmware_bridge.{other}" for other in CHIPS if other != chip)
+    for path in modules(f"firmware_bridge/{chip}"):
+        assert not any(under(name, others) for name in imported(path)), path
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_a_package_is_at_most_two_folders_deep_and_has_few_modules_at_its_root(package: str) -> None:
     assert all(len(path.relative_to(ROOT / package).parts) <= 3 for path in modules(package))
@@ -135,7 +157,7 @@ def test_the_trainer_never_opens_a_real_bus_or_a_broker() -> None:
         "import agent",
         "from agent.cli.main import main; main(['--help'], standalone_mode=False)",
         "import agent.daemon",
-        "import firmware_bridge.chip.accelerometer, firmware_bridge.bus.protocol, firmware_bridge.signals",
+        "import firmware_bridge.chips, firmware_bridge.bus.protocol, firmware_bridge.signals",
     ],
 )
 def test_nothing_heavy_is_loaded(code: str) -> None:

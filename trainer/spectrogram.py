@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from firmware_bridge.recording import FloatArray, Recording
+from agent.inference.arrays import FloatArray
+from firmware_bridge.recording import Recording
 from trainer.recording_figures import Values, frame_starts, hann
 
 COLUMNS = 400

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from firmware_bridge.axes import AXES
 from firmware_bridge.bus.simulated import SimulatedBus
-from firmware_bridge.chip.accelerometer import DEFAULT_ADDRESSES, open_accelerometer, simulate
+from firmware_bridge.chips import CHIPS, open_accelerometer, simulate
 from firmware_bridge.clock import SimulatedClock
 from firmware_bridge.recording import Recording, Segment
 from firmware_bridge.signals import SignalSource
-
-AXES = ("x", "y", "z")
 
 _DRAIN_SAMPLES = 16
 
@@ -35,7 +34,7 @@ def record(signal: SignalSource, *, chip: str, rate_hz: float, range_g: float, s
     clock = SimulatedClock()
     bus = SimulatedBus("sim:recorder", clock)
     simulated = simulate(chip, clock, signal)
-    bus.attach(DEFAULT_ADDRESSES[chip], simulated)
+    bus.attach(CHIPS[chip].usual_address, simulated)
     blocks, n_samples, wanted = [], 0, round(seconds * rate_hz)
     with open_accelerometer(chip, bus, clock, address=None, rate_hz=rate_hz, range_g=range_g) as sensor:
         sensor.start()

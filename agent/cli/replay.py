@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from agent.inference.window import IndexArray
     from firmware_bridge.recording import Recording
 
-RATE_TOLERANCE = 0.05
-"""A recording sampled at a rate further off than this is of another signal, as far as a model can tell."""
-
 
 @dataclass(frozen=True)
 class Alert:
@@ -74,6 +71,7 @@ def replay(
 
 
 def _check(recording: Recording, manifest: Manifest) -> None:
+    from agent.inference.manifest import RATE_TOLERANCE
     from firmware_bridge.errors import RecordingError
 
     rate, expected = recording.rate_hz, manifest.rate_hz

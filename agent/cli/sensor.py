@@ -35,9 +35,10 @@ def sensor() -> None:
 def scan(options: SensorOptions, as_json: bool) -> None:
     """Tell which accelerometers are on a bus, by their identity registers; writes nothing."""
     from firmware_bridge.chip.identity import scan as scan_bus
+    from firmware_bridge.chips import CHIPS
 
     with _bus(_on_that_bus(options)) as bus:
-        answers = scan_bus(bus)
+        answers = scan_bus(bus, CHIPS.values())
         name = bus.name
     if as_json:
         click.echo(json.dumps([vars(answer) for answer in answers]))
@@ -107,13 +108,15 @@ def read(options: SensorOptions, as_json: bool, seconds: float | None, interval:
 @json_option
 def selftest(options: SensorOptions, as_json: bool) -> None:
     """Run the chip's own self-test; exits with 1 if it fails. The machine should stand still."""
+    from firmware_bridge.axes import AXES
+
     with _started(options) as (accelerometer, _):
         result = accelerometer.self_test()
     if as_json:
         click.echo(json.dumps(vars(result)))
     else:
         click.echo(_title(accelerometer))
-        for axis, shift_g, (low_g, high_g) in zip("xyz", result.shift_g, result.limits_g, strict=True):
+        for axis, shift_g, (low_g, high_g) in zip(AXES, result.shift_g, result.limits_g, strict=True):
             verdict = "good" if low_g <= shift_g <= high_g else "BAD"
             click.echo(f"{axis}  {shift_g:+.3f} g  allowed {low_g:+.3f} to {high_g:+.3f} g  {verdict}")
     if not result.passed:
@@ -147,11 +150,11 @@ def rate(options: SensorOptions, as_json: bool, seconds: float) -> None:
 def _on_that_bus(options: SensorOptions) -> Sensor:
     """Return a sensor that stands for the bus; which chip is there is the question."""
     from agent.config.sensor import IIO, SIMULATED
-    from firmware_bridge.chip.accelerometer import DRIVERS
+    from firmware_bridge.chips import CHIPS
 
     if options.bus is None or options.chip is not None or options.bus.startswith((SIMULATED, IIO)):
         return chosen_sensor(options)
-    return described_sensor(replace(options, chip=next(iter(DRIVERS))), options.bus)
+    return described_sensor(replace(options, chip=next(iter(CHIPS))), options.bus)
 
 
 @contextmanager

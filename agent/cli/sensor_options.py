@@ -96,17 +96,18 @@ def find_chip(bus: I2CBus, address: int | None) -> Answer:
         BusError: If nobody answers at the address, or the bus fails.
         SensorError: If what answers there is not known.
     """
-    from firmware_bridge.chip.identity import IDENTITIES, Answer, identify, scan
+    from firmware_bridge.chip.identity import Answer, identify, scan
+    from firmware_bridge.chips import CHIPS
     from firmware_bridge.errors import SensorError
 
     if address is not None:
         bus.read(address, 0, 1)
-        chip = identify(bus, address)
+        chip = identify(bus, address, CHIPS.values())
         if chip is None:
-            known = ", ".join(IDENTITIES)
+            known = ", ".join(CHIPS)
             raise SensorError(f"{bus.name} at 0x{address:02x}: answers as no chip that is known: {known}")
         return Answer(address, chip)
-    found = [answer for answer in scan(bus) if answer.chip is not None]
+    found = [answer for answer in scan(bus, CHIPS.values()) if answer.chip is not None]
     if len(found) == 1:
         return found[0]
     listed = ", ".join(f"{answer.chip} at 0x{answer.address:02x}" for answer in found) or "no known chip"
@@ -124,7 +125,7 @@ def _found_on(bus: str, address: int | None) -> Answer:
 
 def _sensor(options: SensorOptions, bus: str, chip: str, address: int | None) -> Sensor:
     from agent.config.sensor import SIMULATED, Sensor
-    from firmware_bridge.chip.accelerometer import offered
+    from firmware_bridge.chips import offered
 
     offer = offered(chip)
     easy = [rate_hz for rate_hz in offer.rates_hz if rate_hz <= _EASY_RATE_HZ]

@@ -15,6 +15,10 @@ from agent.inference.scoring import Tail, Thresholds
 from agent.inference.window import WindowSpec
 
 SCHEMA_VERSION = 1
+RATE_TOLERANCE = 0.05
+"""Part by which a sample rate may differ from the bundle's: a chip's own clock is a few percent off its
+nominal rate, and so is a recording made with one. Further off it is another signal, as far as a model
+can tell."""
 
 Name = Annotated[str, Pattern(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "letters, digits, '.', '_', '-'")]
 

@@ -8,13 +8,11 @@ from pathlib import Path
 from agent.config.sensor import Regimes, Sensor
 from agent.errors import BundleError, ConfigError
 from agent.inference.detector import Detector, open_detector
+from agent.inference.manifest import RATE_TOLERANCE
 from agent.judging.ensemble import Ensemble
 from agent.judging.judges import Judge
 from agent.judging.regime import SEARCH_BINS, Band, CommandedRegime, RegimeJudge, SpeedRegime
-
-SENSOR_AXES = ("x", "y", "z")
-RATE_TOLERANCE = 0.05
-"""A chip's own clock is a few percent off its nominal rate, and so is a recording made with one."""
+from firmware_bridge.axes import AXES
 
 
 def open_judge(name: str, sensor: Sensor, trusted_keys: Sequence[str]) -> Judge:
@@ -64,9 +62,9 @@ def columns_of(axes: Sequence[str]) -> tuple[int, ...] | None:
 
     All three in order, whatever their names, or those that it names.
     """
-    if len(axes) == len(SENSOR_AXES):
-        return tuple(range(len(SENSOR_AXES)))
-    return tuple(map(SENSOR_AXES.index, axes)) if set(axes) <= set(SENSOR_AXES) else None
+    if len(axes) == len(AXES):
+        return tuple(range(len(AXES)))
+    return tuple(map(AXES.index, axes)) if set(axes) <= set(AXES) else None
 
 
 def _by_regime(regimes: Regimes, rate_hz: float, detectors: Sequence[Detector]) -> RegimeJudge:

@@ -10,6 +10,7 @@ from agent.sensing.sampler import watermark
 from firmware_bridge.bus.load import USABLE, USUAL_SPEED_HZ, BusLoad, kernel_speed_hz, load_of
 from firmware_bridge.bus.simulated import SimulatedBus
 from firmware_bridge.chip.accelerometer import SensorInfo
+from firmware_bridge.chips import CHIPS
 from firmware_bridge.clock import SystemClock
 
 Speed = Callable[[str], float | None]
@@ -36,7 +37,8 @@ def _of_bus(bus: str, sensors: Mapping[str, Sensor], speed_hz: Speed) -> Iterato
     infos = {name: _info(sensor) for name, sensor in sensors.items()}
     yield from _shared_addresses(bus, infos)
     loads = {
-        name: load_of(info.chip, info.rate_hz, watermark(info.fifo_depth)) for name, info in infos.items()
+        name: load_of(CHIPS[info.chip].bits_per_sample, info.rate_hz, watermark(info.fifo_depth))
+        for name, info in infos.items()
     }
     given = [sensor.bus_speed_hz for sensor in sensors.values() if sensor.bus_speed_hz is not None]
     clock_hz = min(given) if given else speed_hz(bus) or USUAL_SPEED_HZ

@@ -12,12 +12,8 @@ from firmware_bridge.bus.fault_plan import FaultPlan
 from firmware_bridge.bus.faulty import FaultyBus
 from firmware_bridge.bus.protocol import I2CBus, open_bus
 from firmware_bridge.bus.simulated import SimulatedBus
-from firmware_bridge.chip.accelerometer import (
-    DEFAULT_ADDRESSES,
-    Accelerometer,
-    open_accelerometer,
-    simulate,
-)
+from firmware_bridge.chip.accelerometer import Accelerometer
+from firmware_bridge.chips import CHIPS, open_accelerometer, simulate
 from firmware_bridge.clock import Clock
 from firmware_bridge.errors import SignalError
 from firmware_bridge.signals import FaultySignal, make_signal
@@ -66,7 +62,7 @@ def simulated_bus(sensor: Sensor, clock: Clock) -> I2CBus:
     bus = SimulatedBus(sensor.bus, clock)
     plan = sensor.faults or FaultPlan()
     chip = simulate(sensor.chip, clock, FaultySignal(make_signal(kind, parameters), plan))
-    bus.attach(DEFAULT_ADDRESSES[sensor.chip] if sensor.address is None else sensor.address, chip)
+    bus.attach(CHIPS[sensor.chip].usual_address if sensor.address is None else sensor.address, chip)
     return FaultyBus(bus, plan, clock, bus.power_cycle) if plan.plan else bus
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Self
 
 from agent.sensing.ring_buffer import RingBuffer, Window
+from firmware_bridge.axes import AXES
 from firmware_bridge.chip.accelerometer import SensorInfo
 from firmware_bridge.clock import NS_PER_S, Clock
 from firmware_bridge.recording import Gap, WaveInfo, WavWriter
 
-AXES = ("x", "y", "z")
 SAVE_S = 1.0
 """What a crash costs at most."""
 

@@ -11,6 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from firmware_bridge.adxl345 import CHIP
 from firmware_bridge.adxl345.registers import (
     BYTES_PER_SAMPLE,
     FIFO_DEPTH,
@@ -26,7 +27,7 @@ from firmware_bridge.adxl345.registers import (
     PowerCtl,
     Register,
 )
-from firmware_bridge.chip.accelerometer import FloatArray
+from firmware_bridge.arrays import FloatArray
 from firmware_bridge.chip.fifo_accelerometer import FifoAccelerometer, Fill, Force, SelfTestPlan, Setup
 from firmware_bridge.chip.register_chip import Setting
 
@@ -47,7 +48,7 @@ class ADXL345(FifoAccelerometer):
     system call.
     """
 
-    CHIP = "adxl345"
+    CHIP = CHIP
     RATES_HZ = RATES_HZ
     RANGES_G = RANGES_G
     FIFO_DEPTH = FIFO_DEPTH

@@ -8,13 +8,10 @@ library (all addresses, rate and range codes).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import IntEnum, IntFlag
 
 DEVID_VALUE = 0xE5
 """What DEVID always reads."""
-ADDRESSES = (0x53, 0x1D)
-"""7-bit I2C address with SDO/ALT ADDRESS low and high ("I2C")."""
 LSB_PER_G = 256
 """Sensitivity in full resolution, the same in every range: 3.9 mg/LSB (table 1)."""
 OFFSET_LSB = 4
@@ -62,10 +59,6 @@ class Register(IntEnum):
     DATAZ1 = 0x37
     FIFO_CTL = 0x38
     FIFO_STATUS = 0x39
-
-
-IDENTITY: Mapping[IntEnum, int] = {Register.DEVID: DEVID_VALUE}
-"""What tells this chip from others."""
 
 
 class Rate(IntEnum):

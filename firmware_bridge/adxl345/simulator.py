@@ -25,8 +25,8 @@ from firmware_bridge.adxl345.registers import (
     Rate,
     Register,
 )
-from firmware_bridge.chip.simulated_chip import CountArray, SimulatedAccelerometer, to_counts
-from firmware_bridge.signals.source import SignalArray
+from firmware_bridge.arrays import CountArray, SignalArray
+from firmware_bridge.chip.simulated_chip import SimulatedAccelerometer, to_counts
 
 _DATA = range(Register.DATAX0, Register.DATAZ1 + 1)
 _READ_ONLY = {

@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from firmware_bridge.adxl355 import CHIP
 from firmware_bridge.adxl355.registers import (
     BYTES_PER_ENTRY,
     FIFO_DEPTH,
@@ -28,7 +29,7 @@ from firmware_bridge.adxl355.registers import (
     SelfTest,
     Status,
 )
-from firmware_bridge.chip.accelerometer import FloatArray
+from firmware_bridge.arrays import FloatArray
 from firmware_bridge.chip.fifo_accelerometer import FifoAccelerometer, Fill, Force, SelfTestPlan, Setup
 from firmware_bridge.chip.register_chip import Setting
 
@@ -50,7 +51,7 @@ class ADXL355(FifoAccelerometer):
     carries 324 kbit/s, so give the bus at least 400 kHz and nothing else to do.
     """
 
-    CHIP = "adxl355"
+    CHIP = CHIP
     RATES_HZ = RATES_HZ
     RANGES_G = RANGES_G
     FIFO_DEPTH = FIFO_DEPTH

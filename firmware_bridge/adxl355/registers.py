@@ -9,11 +9,12 @@ Zephyr, ``drivers/sensor/adi/adxl355/adxl355.h`` (all addresses and bits, sensit
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import IntEnum, IntFlag
 
-ADDRESSES = (0x1D, 0x53)
-"""7-bit I2C address with ASEL low and high."""
+DEVID_AD_VALUE = 0xAD
+DEVID_MST_VALUE = 0x1D
+PARTID_VALUE = 0xED
+"""What PARTID always reads: 355 in octal."""
 FIFO_DEPTH = 32
 """Samples of the FIFO: 96 entries of one axis each."""
 BYTES_PER_ENTRY = 3
@@ -68,9 +69,6 @@ class Register(IntEnum):
     SELF_TEST = 0x2E
     RESET = 0x2F
 
-
-IDENTITY: Mapping[IntEnum, int] = {Register.DEVID_AD: 0xAD, Register.DEVID_MST: 0x1D, Register.PARTID: 0xED}
-"""What tells this chip from others (0xED is 355 in octal)."""
 
 RATES_HZ = {
     4000.0: 0,

@@ -9,10 +9,12 @@ import numpy as np
 
 from firmware_bridge.adxl355.registers import (
     BYTES_PER_ENTRY,
+    DEVID_AD_VALUE,
+    DEVID_MST_VALUE,
     FIFO_DEPTH,
     G_PER_LSB,
-    IDENTITY,
     N_SHADOW_REGISTERS,
+    PARTID_VALUE,
     RANGES_G,
     RATES_HZ,
     RESET_CODE,
@@ -26,8 +28,8 @@ from firmware_bridge.adxl355.registers import (
     SelfTest,
     Status,
 )
-from firmware_bridge.chip.simulated_chip import ByteFifo, CountArray, SimulatedAccelerometer, to_counts
-from firmware_bridge.signals.source import SignalArray
+from firmware_bridge.arrays import CountArray, SignalArray
+from firmware_bridge.chip.simulated_chip import ByteFifo, SimulatedAccelerometer, to_counts
 
 _AXES = 3
 _ENTRIES = FIFO_DEPTH * _AXES
@@ -53,7 +55,9 @@ class SimulatedADXL355(SimulatedAccelerometer):
     SIZE = SHADOW_REGISTERS + N_SHADOW_REGISTERS
     # "Register Map"; the shadow registers hold each chip's own trimming.
     RESET_VALUES: ClassVar[Mapping[int, int]] = {
-        **{register.value: value for register, value in IDENTITY.items()},
+        Register.DEVID_AD: DEVID_AD_VALUE,
+        Register.DEVID_MST: DEVID_MST_VALUE,
+        Register.PARTID: PARTID_VALUE,
         Register.REVID: 0x01,
         Register.ACT_COUNT: 0x01,
         Register.FIFO_SAMPLES: 0x60,

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
 
+from firmware_bridge.axes import Axis
 from firmware_bridge.errors import SignalError
-
-Axis = Literal["x", "y", "z"]
 
 
 class FaultKind(StrEnum):
@@ -64,11 +62,11 @@ class Fault:
 
     @property
     def end_s(self) -> float:
-        """When it is over."""
+        """When it is over, in seconds since the simulation began."""
         return self.at_s + self.duration_s
 
     def lasts_at(self, now_s: float) -> bool:
-        """Tell whether it goes on at a time."""
+        """Tell whether it goes on at a time, in seconds since the simulation began."""
         return self.at_s <= now_s < self.end_s
 
 

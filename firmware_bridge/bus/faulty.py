@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from firmware_bridge.axes import AXES
 from firmware_bridge.bus.causes import CAUSES
 from firmware_bridge.bus.fault_plan import Fault, FaultKind, FaultPlan
 from firmware_bridge.bus.protocol import I2CBus
@@ -43,7 +44,7 @@ def drawn_plan(seed: int, duration_s: float, count: int) -> FaultPlan:
 
     Args:
         seed: Another seed, another plan.
-        duration_s: All are over by then.
+        duration_s: All are over by then, in seconds.
         count: How many.
     """
     random = np.random.default_rng(seed)
@@ -55,7 +56,7 @@ def drawn_plan(seed: int, duration_s: float, count: int) -> FaultPlan:
             at_s=(turn + 0.5 * float(random.random())) * turn_s,
             duration_s=0.5 * float(random.random()) * turn_s,
             share=1.0 - 0.9 * float(random.random()),
-            axis=("x", "y", "z")[int(random.integers(3))],
+            axis=AXES[int(random.integers(3))],
         )
         for turn in range(count)
     )

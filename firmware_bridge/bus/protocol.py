@@ -49,7 +49,7 @@ class I2CBus(Protocol):
         ...
 
     def write(self, address: int, register: int, data: bytes) -> None:
-        """Write ``data``, starting at ``register``, in one transfer."""
+        """Write the bytes of ``data``, starting at ``register``, in one transfer."""
         ...
 
     def close(self) -> None:

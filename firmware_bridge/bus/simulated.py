@@ -23,7 +23,7 @@ class SimulatedChip(Protocol):
         ...
 
     def write(self, register: int, data: bytes) -> None:
-        """Take ``data`` into the registers from ``register`` on."""
+        """Take the bytes of ``data`` into the registers from ``register`` on."""
         ...
 
     def power_cycle(self) -> None:
@@ -48,7 +48,7 @@ class SimulatedBus:
         Args:
             name: The bus as configured, such as ``sim:bench``.
             clock: Where the time of transfers is spent.
-            bit_rate_hz: Clock of the wire.
+            bit_rate_hz: Clock of the wire in Hz.
             charge_time: Wait as long as each transfer takes on the wire. For simulated clocks.
         """
         self.name = name
@@ -116,7 +116,7 @@ class SimulatedBus:
         return b"".join(self.read(address, register, length) for _ in range(count))
 
     def write(self, address: int, register: int, data: bytes) -> None:
-        """Write ``data``, starting at ``register``.
+        """Write the bytes of ``data``, starting at ``register``.
 
         Raises:
             BusError: If nobody answers, or a fault was asked for.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
@@ -16,16 +16,10 @@ from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 
+from firmware_bridge.arrays import FloatArray
 from firmware_bridge.bus.protocol import I2CBus
-from firmware_bridge.chip.accelerometer import (
-    FloatArray,
-    Limits,
-    RegisterState,
-    SampleBlock,
-    SelfTest,
-    SensorInfo,
-)
-from firmware_bridge.chip.identity import ADDRESSES, IDENTITIES
+from firmware_bridge.chip.accelerometer import Limits, RegisterState, SampleBlock, SelfTest, SensorInfo
+from firmware_bridge.chip.chip import Chip
 from firmware_bridge.chip.register_chip import RegisterChip, Setting
 from firmware_bridge.chip.sample_clock import SampleClock
 from firmware_bridge.clock import NS_PER_S, Clock
@@ -52,7 +46,7 @@ class Force(Enum):
 
 @dataclass(frozen=True)
 class Setup:
-    """What a chip is to be set to."""
+    """What a chip is to be set to: rate in Hz, full scale in g."""
 
     rate_hz: float
     """Output data rate, one that the chip offers."""
@@ -63,7 +57,7 @@ class Setup:
 
 @dataclass(frozen=True)
 class SelfTestPlan:
-    """How a chip's data sheet wants its self-test done."""
+    """How a chip's data sheet wants its self-test done: setting, samples, limits in g."""
 
     rate_hz: float
     range_g: float
@@ -78,7 +72,7 @@ class SelfTestPlan:
 
 
 class Fill(NamedTuple):
-    """What a FIFO says of itself."""
+    """What a FIFO says of itself: how many samples wait, and whether any were lost."""
 
     samples: int
     """Whole samples that wait."""
@@ -89,8 +83,8 @@ class Fill(NamedTuple):
 class FifoAccelerometer(ABC):
     """An accelerometer that samples by itself into a FIFO (``Accelerometer``)."""
 
-    CHIP: ClassVar[str]
-    """Name as in ``DRIVERS``."""
+    CHIP: ClassVar[Chip]
+    """Its name, addresses and identity."""
     RATES_HZ: ClassVar[Mapping[float, int]]
     """Output data rates that are offered, with their codes."""
     RANGES_G: ClassVar[Mapping[float, int]]
@@ -107,7 +101,14 @@ class FifoAccelerometer(ABC):
     """Samples were lost since the last block."""
 
     def __init__(
-        self, bus: I2CBus, clock: Clock, *, address: int | None, rate_hz: float, range_g: float
+        self,
+        bus: I2CBus,
+        clock: Clock,
+        *,
+        address: int | None,
+        rate_hz: float,
+        range_g: float,
+        known: Collection[Chip] = (),
     ) -> None:
         """Describe the chip; nothing is sent before ``start``.
 
@@ -117,17 +118,18 @@ class FifoAccelerometer(ABC):
             address: 7-bit I2C address, or None for the usual one.
             rate_hz: A key of ``RATES_HZ``.
             range_g: A key of ``RANGES_G``.
+            known: Chips that can be told by name if another one answers.
 
         Raises:
             OfferError: If the chip does not offer the address, the rate or the range.
         """
-        address = ADDRESSES[self.CHIP][0] if address is None else address
+        address = self.CHIP.usual_address if address is None else address
         self._check_offer(address, rate_hz, range_g)
         self._setup = Setup(float(rate_hz), float(range_g))
         self._clock = clock
-        self._chip = RegisterChip(self.CHIP, bus, address)
+        self._chip = RegisterChip(self.CHIP, bus, address, known)
         self._info = SensorInfo(
-            chip=self.CHIP,
+            chip=self.CHIP.name,
             bus=bus.name,
             address=address,
             rate_hz=self._setup.rate_hz,
@@ -219,7 +221,7 @@ class FifoAccelerometer(ABC):
         try:
             self._chip.write(*self.STANDBY)
         except BusError as error:
-            log.warning("%s could not be put to standby and goes on sampling: %s", self.CHIP, error)
+            log.warning("%s could not be put to standby and goes on sampling: %s", self.CHIP.name, error)
 
     def configuration(self) -> list[RegisterState]:
         """Read the chip's present configuration, in the order of ``start``; nothing is written.
@@ -228,7 +230,7 @@ class FifoAccelerometer(ABC):
             BusError: If a transfer fails.
             SensorError: If the chip is another one.
         """
-        self._chip.check_identity(IDENTITIES[self.CHIP])
+        self._chip.check_identity()
         wanted = dict(self._settings(self._setup))
         return [
             RegisterState(register.name, self._chip.value(register), value)
@@ -249,18 +251,18 @@ class FifoAccelerometer(ABC):
 
     @abstractmethod
     def _resolution_g(self, setup: Setup) -> float:
-        """Return the acceleration of one least significant bit."""
+        """Return the acceleration of one least significant bit, in g."""
 
     @abstractmethod
     def _fill(self) -> Fill:
-        """Ask the FIFO how much it holds."""
+        """Ask the FIFO how many samples it holds."""
 
     @abstractmethod
     def _take(self, n: int) -> FloatArray:
         """Return ``n`` samples out of the FIFO, the oldest first, in g, shape (n, 3)."""
 
     def _turn_on_s(self, setup: Setup) -> float:
-        """Return how long the first sampling period takes longer than the others, at most."""
+        """Return how much longer the first sampling period is than the others, at most, in seconds."""
         return 0.0
 
     def _reset(self) -> None:  # noqa: B027 - not every chip has a reset
@@ -270,7 +272,7 @@ class FifoAccelerometer(ABC):
         """Bring the FIFO back into step after a read that was interrupted."""
 
     def _factory_limits_g(self) -> Limits:
-        """Return the limits that the chip itself holds; see ``SelfTestPlan.limits_g``."""
+        """Return the limits that the chip itself holds, in g; see ``SelfTestPlan.limits_g``."""
         raise NotImplementedError
 
     def _begin(self, setup: Setup) -> None:
@@ -284,7 +286,7 @@ class FifoAccelerometer(ABC):
 
     def _measure(self, setup: Setup) -> None:
         self._measuring = False
-        self._chip.check_identity(IDENTITIES[self.CHIP])
+        self._chip.check_identity()
         try:
             self._reset()
             self._chip.configure(self._settings(setup))
@@ -344,15 +346,15 @@ class FifoAccelerometer(ABC):
 
     def _check_offer(self, address: int, rate_hz: float, range_g: float) -> None:
         problems = {}
-        if address not in ADDRESSES[self.CHIP]:
-            choices = " or ".join(f"0x{choice:02x}" for choice in ADDRESSES[self.CHIP])
-            problems["address"] = f"{self.CHIP} has no address 0x{address:02x}; choose {choices}"
+        if address not in self.CHIP.addresses:
+            choices = " or ".join(f"0x{choice:02x}" for choice in self.CHIP.addresses)
+            problems["address"] = f"{self.CHIP.name} has no address 0x{address:02x}; choose {choices}"
         if rate_hz not in self.RATES_HZ:
             choices = _digits(self.RATES_HZ)
-            problems["rate_hz"] = f"{self.CHIP} offers no rate of {rate_hz:g} Hz; choose {choices}"
+            problems["rate_hz"] = f"{self.CHIP.name} offers no rate of {rate_hz:g} Hz; choose {choices}"
         if range_g not in self.RANGES_G:
             choices = _digits(self.RANGES_G)
-            problems["range_g"] = f"{self.CHIP} offers no range of {range_g:g} g; choose {choices}"
+            problems["range_g"] = f"{self.CHIP.name} offers no range of {range_g:g} g; choose {choices}"
         if problems:
             raise OfferError(problems)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from enum import IntEnum
 
 from firmware_bridge.bus.protocol import I2CBus
+from firmware_bridge.chip.chip import Chip
 from firmware_bridge.chip.identity import identify
 from firmware_bridge.errors import SensorError
 
@@ -16,16 +17,18 @@ Setting = tuple[IntEnum, int]
 class RegisterChip:
     """Reads and writes one chip; remembers its configuration, so that a lost one is noticed."""
 
-    def __init__(self, chip: str, bus: I2CBus, address: int) -> None:
+    def __init__(self, chip: Chip, bus: I2CBus, address: int, known: Collection[Chip] = ()) -> None:
         """Describe the chip; nothing is sent.
 
         Args:
-            chip: Its name, for messages.
+            chip: Which one it is to be.
             bus: Where it is.
             address: 7-bit I2C address.
+            known: Chips that can be told by name if another one answers.
         """
         self._chip = chip
         self._bus = bus
+        self._known = known
         self._address = address
         self._settings: dict[IntEnum, int] = {}
 
@@ -61,17 +64,17 @@ class RegisterChip:
         """
         self._bus.write(self._address, register, bytes([value]))
 
-    def check_identity(self, expected: Mapping[IntEnum, int]) -> None:
+    def check_identity(self) -> None:
         """Refuse any other chip before anything is written to it.
 
         Raises:
             BusError: If a transfer fails.
             SensorError: If an identity register has another value; names the chip if it is a known one.
         """
-        for register, value in expected.items():
+        for register, value in self._chip.identity.items():
             found = self.value(register)
             if found != value:
-                name = identify(self._bus, self._address)
+                name = identify(self._bus, self._address, self._known)
                 other = f"{name} answers here" if name else "another chip answers here"
                 raise self.error(
                     f"{register.name} reads 0x{found:02x} instead of 0x{value:02x}: {other}; "
@@ -113,4 +116,4 @@ class RegisterChip:
 
     def error(self, message: str) -> SensorError:
         """Return an error that says which chip it is and where."""
-        return SensorError(f"{self._chip} on {self._bus.name} at 0x{self._address:02x}: {message}")
+        return SensorError(f"{self._chip.name} on {self._bus.name} at 0x{self._address:02x}: {message}")

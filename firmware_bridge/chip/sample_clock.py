@@ -43,7 +43,7 @@ class SampleClock:
 
     @property
     def rate_hz(self) -> float:
-        """Nominal until 5 s have passed without a loss, then estimated; the last estimate outlives a loss."""
+        """In Hz: nominal until 5 s have passed without a loss, then estimated; the last outlives a loss."""
         return self._rate_hz
 
     @property

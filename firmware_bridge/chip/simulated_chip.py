@@ -8,13 +8,10 @@ from collections.abc import Collection, Mapping
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
+from firmware_bridge.arrays import CountArray, SignalArray
 from firmware_bridge.clock import NS_PER_S, Clock
-from firmware_bridge.signals.source import SignalArray, SignalSource, Vector
-
-CountArray = npt.NDArray[np.int32]
-"""What the converter gives, shape (n, 3)."""
+from firmware_bridge.signals.source import SignalSource, Vector
 
 # Samples are made in pieces, so that a week without a read needs no week of memory.
 _PIECE = 1 << 16
@@ -23,7 +20,7 @@ _ROUNDING = 1e-6
 
 
 class ByteFifo:
-    """A FIFO of entries that keeps the newest."""
+    """A FIFO of entries of some bytes each that keeps the newest."""
 
     def __init__(self, depth: int, entry_bytes: int) -> None:
         """Make an empty FIFO.
@@ -100,12 +97,12 @@ class SimulatedAccelerometer(ABC):
 
     @property
     def samples_made(self) -> int:
-        """Samples since the chip was made, for tests."""
+        """How many samples there were since the chip was made, for tests."""
         return self._samples_made
 
     @property
     def samples_dropped(self) -> int:
-        """Samples that were replaced before anybody read them, for tests."""
+        """How many samples were replaced before anybody read them, for tests."""
         return self._samples_dropped
 
     def power_cycle(self) -> None:

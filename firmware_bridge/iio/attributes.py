@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from firmware_bridge.axes import AXES
 from firmware_bridge.errors import BusError, SensorError
 
 PREFIX = "iio:"
 """What a bus name begins with; the name or the number of the device follows."""
-AXES = ("x", "y", "z")
+STANDARD_GRAVITY = 9.80665
+"""m/s² per g."""
 
 _DEVICES = Path("sys/bus/iio/devices")
 # [be|le]:[s|u]bits/storagebits[>>shift]; a channel that repeats (X) is no axis.

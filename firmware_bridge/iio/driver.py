@@ -16,17 +16,17 @@ from typing import Self
 
 import numpy as np
 
-from firmware_bridge.chip.accelerometer import FloatArray, SampleBlock, SelfTest, SensorInfo
+from firmware_bridge.arrays import FloatArray
+from firmware_bridge.axes import AXES
+from firmware_bridge.chip.accelerometer import SampleBlock, SelfTest, SensorInfo
 from firmware_bridge.chip.sample_clock import SampleClock
 from firmware_bridge.clock import NS_PER_S, Clock
 from firmware_bridge.errors import BridgeError, BusError, SensorError
-from firmware_bridge.iio.attributes import AXES, Attributes
+from firmware_bridge.iio.attributes import STANDARD_GRAVITY, Attributes
 
 log = logging.getLogger(__name__)
 
 CHIP = "iio"
-STANDARD_GRAVITY = 9.80665
-"""m/s² per g."""
 _BUFFER_S = 1.0
 _SHORTEST_BUFFER, _LONGEST_BUFFER = 128, 8192
 # A full scale this much beside the one wanted is another one; some chips' scales end well above their name.

@@ -11,11 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from firmware_bridge.axes import AXES
 from firmware_bridge.clock import NS_PER_S, Clock
+from firmware_bridge.iio.attributes import STANDARD_GRAVITY
 from firmware_bridge.signals.source import SignalSource
-
-_STANDARD_GRAVITY = 9.80665
-_AXES = ("x", "y", "z")
 
 
 class SimulatedIioDevice:
@@ -88,7 +87,7 @@ class SimulatedIioDevice:
             self._made = due
 
     def _send(self, times_s: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> None:
-        g_per_lsb = float(self._read("in_accel_scale")) / _STANDARD_GRAVITY
+        g_per_lsb = float(self._read("in_accel_scale")) / STANDARD_GRAVITY
         limit = 1 << (self._bits - 1)
         counts = np.clip(np.rint(self._signal.acceleration_g(times_s) / g_per_lsb), -limit, limit - 1)
         scans = (counts.astype(np.int32) << (16 - self._bits)).astype("<i2")
@@ -103,7 +102,7 @@ class SimulatedIioDevice:
         self._write("sampling_frequency_available", " ".join(f"{rate_hz:g}" for rate_hz in rates_hz))
         self._write("in_accel_scale", f"{scales[0]:.6f}")
         self._write("in_accel_scale_available", " ".join(f"{scale:.6f}" for scale in scales))
-        for index, axis in enumerate(_AXES):
+        for index, axis in enumerate(AXES):
             self._write(f"scan_elements/in_accel_{axis}_en", "0")
             self._write(f"scan_elements/in_accel_{axis}_index", str(index))
             self._write(f"scan_elements/in_accel_{axis}_type", f"le:s{self._bits}/16>>{16 - self._bits}")

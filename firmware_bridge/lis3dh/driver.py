@@ -9,9 +9,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from firmware_bridge.chip.accelerometer import FloatArray
+from firmware_bridge.arrays import FloatArray
 from firmware_bridge.chip.fifo_accelerometer import FifoAccelerometer, Fill, Force, SelfTestPlan, Setup
 from firmware_bridge.chip.register_chip import Setting
+from firmware_bridge.lis3dh import CHIP
 from firmware_bridge.lis3dh.registers import (
     ALL_AXES,
     AUTO_INCREMENT,
@@ -54,7 +55,7 @@ class LIS3DH(FifoAccelerometer):
     At 16 g a sample can be up to 24.6 g: the chip's scale ends there (12 mg * 2048).
     """
 
-    CHIP = "lis3dh"
+    CHIP = CHIP
     RATES_HZ = RATES_HZ
     RANGES_G = RANGES_G
     FIFO_DEPTH = FIFO_DEPTH

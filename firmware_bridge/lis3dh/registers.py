@@ -8,13 +8,10 @@ application note AN3308. Compared with two independent sources: ST's ``lis3dh_re
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import IntEnum, IntFlag
 
 WHO_AM_I_VALUE = 0x33
 """What WHO_AM_I always reads; the LIS2DH12 reads the same."""
-ADDRESSES = (0x18, 0x19)
-"""7-bit I2C address with SDO/SA0 low and high."""
 AUTO_INCREMENT = 0x80
 """In the register byte: the address moves on from byte to byte ("I2C operation")."""
 FIFO_DEPTH = 32
@@ -70,9 +67,6 @@ class Register(IntEnum):
     ACT_THS = 0x3E
     ACT_DUR = 0x3F
 
-
-IDENTITY: Mapping[IntEnum, int] = {Register.WHO_AM_I: WHO_AM_I_VALUE}
-"""What tells this chip from others."""
 
 RATES_HZ = {
     1.0: 1,

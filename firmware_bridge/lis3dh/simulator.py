@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from firmware_bridge.chip.simulated_chip import ByteFifo, CountArray, SimulatedAccelerometer, to_counts
+from firmware_bridge.arrays import CountArray, SignalArray
+from firmware_bridge.chip.simulated_chip import ByteFifo, SimulatedAccelerometer, to_counts
 from firmware_bridge.lis3dh.registers import (
     AUTO_INCREMENT,
     BYTES_PER_SAMPLE,
@@ -31,7 +32,6 @@ from firmware_bridge.lis3dh.registers import (
     SelfTest,
     TempCfg,
 )
-from firmware_bridge.signals.source import SignalArray
 
 _NORMAL_RATES_HZ = {1: 1.0, 2: 10.0, 3: 25.0, 4: 50.0, 5: 100.0, 6: 200.0, 7: 400.0, 9: 1344.0}
 _LOW_POWER_RATES_HZ = {**_NORMAL_RATES_HZ, 8: 1600.0, 9: 5376.0}

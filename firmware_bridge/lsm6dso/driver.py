@@ -9,9 +9,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from firmware_bridge.chip.accelerometer import FloatArray
+from firmware_bridge.arrays import FloatArray
 from firmware_bridge.chip.fifo_accelerometer import FifoAccelerometer, Fill, Force, SelfTestPlan, Setup
 from firmware_bridge.chip.register_chip import Setting
+from firmware_bridge.lsm6dso import CHIP
 from firmware_bridge.lsm6dso.registers import (
     BYTES_PER_WORD,
     FIFO_DEPTH,
@@ -47,7 +48,7 @@ class LSM6DSO(FifoAccelerometer):
     The bus must carry it: 6667 Hz are 420 kbit/s, more than a bus at 400 kHz can.
     """
 
-    CHIP = "lsm6dso"
+    CHIP = CHIP
     RATES_HZ = RATES_HZ
     RANGES_G = RANGES_G
     FIFO_DEPTH = FIFO_DEPTH

@@ -8,13 +8,10 @@ reset, depth of the FIFO).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import IntEnum, IntFlag
 
 WHO_AM_I_VALUE = 0x6C
 """What WHO_AM_I always reads; the LSM6DSOX reads the same, and is the same here."""
-ADDRESSES = (0x6A, 0x6B)
-"""7-bit I2C address with SDO/SA0 low and high."""
 FIFO_DEPTH = 512
 """Words of the FIFO without compression; a sample is a word."""
 BYTES_PER_WORD = 7
@@ -70,9 +67,6 @@ class Register(IntEnum):
     FIFO_DATA_OUT_Z_L = 0x7D
     FIFO_DATA_OUT_Z_H = 0x7E
 
-
-IDENTITY: Mapping[IntEnum, int] = {Register.WHO_AM_I: WHO_AM_I_VALUE}
-"""What tells this chip from others."""
 
 RATES_HZ = {
     12.5: 1,

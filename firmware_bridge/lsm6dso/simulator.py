@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from firmware_bridge.chip.simulated_chip import ByteFifo, CountArray, SimulatedAccelerometer, to_counts
+from firmware_bridge.arrays import CountArray, SignalArray
+from firmware_bridge.chip.simulated_chip import ByteFifo, SimulatedAccelerometer, to_counts
 from firmware_bridge.lsm6dso.registers import (
     BDR_XL_MASK,
     BYTES_PER_WORD,
@@ -31,7 +32,6 @@ from firmware_bridge.lsm6dso.registers import (
     SelfTest,
     Tag,
 )
-from firmware_bridge.signals.source import SignalArray
 
 _RATES_HZ = {code: rate_hz for rate_hz, code in RATES_HZ.items()}
 _RANGES_G = {code: range_g for range_g, code in RANGES_G.items()}

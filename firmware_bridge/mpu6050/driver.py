@@ -9,9 +9,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from firmware_bridge.chip.accelerometer import FloatArray, Limits
+from firmware_bridge.arrays import FloatArray
+from firmware_bridge.chip.accelerometer import Limits
 from firmware_bridge.chip.fifo_accelerometer import FifoAccelerometer, Fill, Force, SelfTestPlan, Setup
 from firmware_bridge.chip.register_chip import Setting
+from firmware_bridge.mpu6050 import CHIP
 from firmware_bridge.mpu6050.registers import (
     AFS_SEL_SHIFT,
     ALL_AXES_ST,
@@ -46,7 +48,7 @@ class MPU6050(FifoAccelerometer):
     interrupted, nobody knows where a sample begins. So it is emptied, and all that it held counts as lost.
     """
 
-    CHIP = "mpu6050"
+    CHIP = CHIP
     RATES_HZ = RATES_HZ
     RANGES_G = RANGES_G
     FIFO_DEPTH = FIFO_DEPTH

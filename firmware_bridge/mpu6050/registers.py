@@ -8,13 +8,10 @@ Rowberg's i2cdevlib ``MPU6050.h`` (addresses, bits, self-test fields).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import IntEnum, IntFlag
 
 WHO_AM_I_VALUE = 0x68
 """What WHO_AM_I always reads, whatever AD0 is; the MPU-6000 and MPU-9150 read the same."""
-ADDRESSES = (0x68, 0x69)
-"""7-bit I2C address with AD0 low and high."""
 FIFO_BYTES = 1024
 BYTES_PER_SAMPLE = 6
 """Three axes, high byte first."""
@@ -61,9 +58,6 @@ class Register(IntEnum):
     FIFO_R_W = 0x74
     WHO_AM_I = 0x75
 
-
-IDENTITY: Mapping[IntEnum, int] = {Register.WHO_AM_I: WHO_AM_I_VALUE}
-"""What tells this chip from others."""
 
 # Of the 256 rates, those that are whole when written out; 333.3 Hz and the like would be rounded by somebody.
 _DIVISORS = (1, 2, 4, 5, 8, 10, 16, 20, 25, 32, 40, 50, 64, 80, 100, 125, 128, 160, 200, 250, 256)

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from firmware_bridge.chip.simulated_chip import ByteFifo, CountArray, SimulatedAccelerometer, to_counts
+from firmware_bridge.arrays import CountArray, SignalArray
+from firmware_bridge.chip.simulated_chip import ByteFifo, SimulatedAccelerometer, to_counts
 from firmware_bridge.clock import NS_PER_S, Clock
 from firmware_bridge.mpu6050.registers import (
     AFS_SEL_SHIFT,
@@ -27,7 +28,7 @@ from firmware_bridge.mpu6050.registers import (
     Register,
     UserCtrl,
 )
-from firmware_bridge.signals.source import SignalArray, SignalSource, Vector
+from firmware_bridge.signals.source import SignalSource, Vector
 
 _RANGES_G = {code: range_g for range_g, code in RANGES_G.items()}
 _OUTPUTS = range(Register.ACCEL_XOUT_H, Register.ACCEL_ZOUT_L + 1)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from firmware_bridge.axes import AXES
 from firmware_bridge.errors import RecordingError, question
 
 _UNIT = re.compile(r"\s*[(\[]([^)\]]*)[)\]]\s*$")
@@ -49,7 +50,7 @@ def time_scale(path: Path, name: str) -> tuple[float, tuple[str, ...]]:
 
 def channel_names(name: str, width: int) -> list[str]:
     """Return the names of a table's columns: NAME_x, NAME_y and NAME_z of three, else NAME_0, NAME_1, ..."""
-    endings = "xyz" if width == 3 else [str(index) for index in range(width)]
+    endings = AXES if width == len(AXES) else [str(index) for index in range(width)]
     return [f"{name}_{ending}" for ending in endings]
 
 

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from firmware_bridge.arrays import Array, TimeArray
 from firmware_bridge.errors import RecordingError
 from firmware_bridge.recording.columns import find_columns, is_signal, time_scale, time_unit
 from firmware_bridge.recording.model import Recording, Segment, find_unusable
@@ -125,7 +125,7 @@ def _choose(table: _Table, columns: tuple[str, ...] | None) -> tuple[Sequence[in
     return wanted, [f"left out: {', '.join(left_out)}"] if left_out else []
 
 
-def _numbers(table: _Table, index: int) -> npt.NDArray[np.float64]:
+def _numbers(table: _Table, index: int) -> Array:
     try:
         values = np.array([float(row[index]) for row in table.rows])
     except ValueError:
@@ -202,7 +202,7 @@ class _TimeColumn:
         told = timing(self.table.path, times_s, given_hz, self.table.names[self.index])
         return replace(told, notes=self.notes + told.notes)
 
-    def _dates(self, block: _Table) -> npt.NDArray[np.float64]:
+    def _dates(self, block: _Table) -> TimeArray:
         """Return seconds since the first row; without a zone they are UTC, so that none is skipped."""
         seconds = []
         for line, row in zip(block.lines, block.rows, strict=True):

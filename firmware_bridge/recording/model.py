@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
+from firmware_bridge.arrays import FloatArray
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Recording:
-    """Samples of one file."""
+    """The samples of one file, shape (n_samples, n_channels), and what is known of them."""
 
     path: Path
     columns: tuple[str, ...]
@@ -37,6 +37,6 @@ class Recording:
 
 
 def find_unusable(values: npt.NDArray[np.generic]) -> npt.NDArray[np.intp]:
-    """Return where a value is not finite, or too large for a 32-bit float."""
+    """Return where a value is not finite, or too large for a 32-bit float, as flat indices, shape (n,)."""
     # Not a number is not below anything.
     return np.flatnonzero(~(np.abs(values) <= np.finfo(np.float32).max))

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from firmware_bridge.arrays import Array, FloatArray
 from firmware_bridge.errors import RecordingError
 from firmware_bridge.recording.columns import channel_names, find_columns, is_signal, time_scale, time_unit
-from firmware_bridge.recording.model import FloatArray, Recording, Segment, find_unusable
+from firmware_bridge.recording.model import Recording, Segment, find_unusable
 from firmware_bridge.recording.sample_store import ROWS, SampleStore
 from firmware_bridge.recording.time_axis import Timing, check_rate, check_times, timing
 
@@ -22,7 +22,6 @@ RATE_NAMES = ("sample_rate_hz", "rate_hz")
 SEGMENTS_NAME = "segments"
 """An integer array (n_segments, 2) of first rows and rows after the last, as ``save_npz`` writes it."""
 
-Array = npt.NDArray[Any]
 
 _NPY = b"\x93NUMPY"
 _PIECE_BYTES = 1 << 22

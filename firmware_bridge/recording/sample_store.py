@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 
+from firmware_bridge.arrays import Array
 from firmware_bridge.errors import RecordingError
-
-Array = npt.NDArray[Any]
 
 MEMORY_BYTES = 1 << 26
 """What stays in memory, 64 MiB: an hour of three axes at 1.5 kHz."""
@@ -21,7 +20,7 @@ ROWS = 1 << 16
 
 
 class SampleStore:
-    """Takes rows, and gives them back as one array.
+    """Takes rows, and gives them back as one array of shape (n_rows, n_columns).
 
     The temporary file has no name: it is gone when the array is, whatever happens. ``TMPDIR`` says on which
     disk it lies.

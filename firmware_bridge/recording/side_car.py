@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Gap:
-    """Samples are missing."""
+    """Some samples are missing."""
 
     at: int
     """Index of the first sample after the gap."""
@@ -31,7 +31,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class WaveInfo:
-    """What a waveform is, beside its counts."""
+    """What a waveform is, beside its counts: scale in g, rate in Hz, origin."""
 
     axes: tuple[str, ...]
     """Names of the channels, in order."""

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from firmware_bridge.arrays import TimeArray
 from firmware_bridge.errors import RecordingError
 from firmware_bridge.recording.model import Segment
 from firmware_bridge.recording.sample_store import ROWS
-
-TimeArray = npt.NDArray[np.float64]
 
 MAX_RATE_DIFFERENCE = 0.05
 """A given and a measured rate that differ by more are not the same rate."""
@@ -29,7 +27,7 @@ _LONGEST_STEP_S = 1000.0
 
 @dataclass(frozen=True)
 class Timing:
-    """What a recording's times tell."""
+    """What a recording's times tell: its rate in Hz, and the stretches between gaps."""
 
     rate_hz: float | None
     segments: tuple[Segment, ...]
@@ -42,7 +40,7 @@ def timing(path: Path, times_s: TimeArray, given_hz: float | None, column: str) 
     Args:
         path: The recording, for messages.
         times_s: Time of each row in seconds, never going back.
-        given_hz: The rate, if the caller knows it.
+        given_hz: The rate in Hz, if the caller knows it.
         column: Name of the times, for messages.
 
     Raises:
@@ -61,7 +59,7 @@ def timing(path: Path, times_s: TimeArray, given_hz: float | None, column: str) 
 
 
 def check_times(path: Path, times_s: TimeArray, column: str) -> None:
-    """Check times that come as an array.
+    """Check times that come as an array, in seconds, shape (n,).
 
     Raises:
         RecordingError: If one is missing, or earlier than the one before it.
@@ -76,13 +74,13 @@ def check_times(path: Path, times_s: TimeArray, column: str) -> None:
 
 
 def first_step_back(times_s: TimeArray) -> int | None:
-    """Return the first row that is earlier than the one before it, or None."""
+    """Return the first row that is earlier than the one before it, or None; times of shape (n,)."""
     back = np.flatnonzero(np.diff(times_s) < 0)
     return int(back[0]) + 1 if back.size else None
 
 
 def check_rate(path: Path, given_hz: float | None, found_hz: float | None, source: str) -> float | None:
-    """Return the rate to go by: the given one, if the file does not contradict it.
+    """Return the rate to go by, in Hz: the given one, if the file does not contradict it.
 
     Raises:
         RecordingError: If both are known and differ by more than 5 %, or the given one is not positive.
@@ -114,7 +112,12 @@ def measure_rate(times_s: TimeArray) -> float | None:
 
 
 def find_segments(times_s: TimeArray, rate_hz: float) -> tuple[Segment, ...]:
-    """Return the stretches of rows between steps of more than five periods."""
+    """Return the stretches of rows between steps of more than five periods.
+
+    Args:
+        times_s: Time of each row in seconds, never going back, shape (n,).
+        rate_hz: Sample rate in Hz.
+    """
     ends: list[int] = []
     for first, steps in _steps(times_s, rate_hz):
         ends.extend((np.flatnonzero(steps > GAP_PERIODS) + first + 1).tolist())
@@ -122,7 +125,7 @@ def find_segments(times_s: TimeArray, rate_hz: float) -> tuple[Segment, ...]:
 
 
 def _steps(times_s: TimeArray, rate_hz: float) -> Iterator[tuple[int, TimeArray]]:
-    """Return the steps in periods, some at a time, each time with the number of the first."""
+    """Yield the steps in periods, shape (n,), some at a time, each time with the number of the first."""
     for start in range(0, len(times_s) - 1, ROWS):
         yield start, np.diff(times_s[start : start + ROWS + 1]) * rate_hz
 

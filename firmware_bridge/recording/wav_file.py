@@ -17,16 +17,14 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
+from firmware_bridge.arrays import CountArray, FloatArray
 from firmware_bridge.errors import RecordingError
 from firmware_bridge.recording.columns import find_columns
-from firmware_bridge.recording.model import FloatArray, Recording, Segment
+from firmware_bridge.recording.model import Recording, Segment
 from firmware_bridge.recording.sample_store import ROWS, SampleStore
 from firmware_bridge.recording.side_car import Gap, WaveInfo, read_side_car, write_side_car
 from firmware_bridge.recording.time_axis import check_rate
-
-Counts = npt.NDArray[np.int32]
 
 MAX_BYTES = (1 << 32) - (1 << 12)
 """What the 32-bit lengths of RIFF allow, less the header."""
@@ -170,7 +168,7 @@ def _wanted(path: Path, info: WaveInfo, channels: int, columns: tuple[str, ...] 
     return find_columns(path, info.axes, columns) if columns is not None else range(channels)
 
 
-def read_counts(path: Path) -> Iterator[Counts]:
+def read_counts(path: Path) -> Iterator[CountArray]:
     """Return the counts of a PCM WAV file in blocks, shape (n, n_channels); there is one at least.
 
     Raises:
@@ -204,16 +202,16 @@ def _width(info: WaveInfo) -> int:
     return 2 if counts <= 1 << 15 else 3 if counts <= 1 << 22 else 4
 
 
-def _packed(counts: Counts, width: int) -> bytes:
+def _packed(counts: CountArray, width: int) -> bytes:
     octets = np.ascontiguousarray(counts, "<i4").view(np.uint8).reshape(-1, 4)
     return octets[:, :width].tobytes()
 
 
-def _unpacked(data: bytes, width: int) -> Counts:
+def _unpacked(data: bytes, width: int) -> CountArray:
     octets = np.zeros((len(data) // width, 4), np.uint8)
     octets[:, 4 - width :] = np.frombuffer(data, np.uint8).reshape(-1, width)
     # The sign comes down with the shift.
-    counts: Counts = octets.view("<i4")[:, 0] >> np.int32(8 * (4 - width))
+    counts: CountArray = octets.view("<i4")[:, 0] >> np.int32(8 * (4 - width))
     return counts
 
 

@@ -10,13 +10,11 @@ from firmware_bridge.signals.mounting import Mounting
 from firmware_bridge.signals.replay import RecordingReplay
 from firmware_bridge.signals.shaft import Shaft
 from firmware_bridge.signals.silence import Silence
-from firmware_bridge.signals.source import SignalArray, SignalSource, TimeArray
+from firmware_bridge.signals.source import SignalSource
 from firmware_bridge.signals.table import SIGNALS, make_signal
 
 __all__ = [
     "SignalSource",
-    "TimeArray",
-    "SignalArray",
     "LorenzAttractor",
     "lorenz_points",
     "RotatingMachine",

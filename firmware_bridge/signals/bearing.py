@@ -13,11 +13,12 @@ from typing import Literal
 
 import numpy as np
 
+from firmware_bridge.arrays import SignalArray, TimeArray
 from firmware_bridge.errors import SignalError
 from firmware_bridge.signals.impulses import Growth, Ringing, Train
 from firmware_bridge.signals.mounting import Mounting
 from firmware_bridge.signals.shaft import Shaft
-from firmware_bridge.signals.source import SignalArray, TimeArray, Vector, require_positive
+from firmware_bridge.signals.source import Vector, require_positive
 
 Defect = Literal["outer", "inner", "ball", "cage"]
 _INCH_M = 0.0254
@@ -25,7 +26,10 @@ _INCH_M = 0.0254
 
 @dataclass(frozen=True)
 class Geometry:
-    """Dimensions of a bearing whose outer race stands still. Orders are per turn of the shaft."""
+    """Dimensions of a bearing whose outer race stands still.
+
+    Orders are per turn of the shaft: times the shaft's speed in Hz they are frequencies in Hz.
+    """
 
     balls: int = 9
     ball_diameter_m: float = 0.3126 * _INCH_M
@@ -45,12 +49,12 @@ class Geometry:
 
     @property
     def bpfo(self) -> float:
-        """Ball passes over a point of the outer race."""
+        """Ball passes over a point of the outer race per turn; times the speed in Hz a frequency in Hz."""
         return self.balls / 2 * (1 - self._ratio)
 
     @property
     def bpfi(self) -> float:
-        """Ball passes over a point of the inner race."""
+        """Ball passes over a point of the inner race per turn; times the speed in Hz a frequency in Hz."""
         return self.balls / 2 * (1 + self._ratio)
 
     @property
@@ -71,7 +75,7 @@ class Geometry:
 
 @dataclass(frozen=True)
 class Bearing:
-    """A bearing, sound or with a growing defect."""
+    """A bearing, sound or with a defect that grows: impacts ring with an amplitude in m/s^2."""
 
     geometry: Geometry = Geometry()
     defect: Defect = "outer"
@@ -108,7 +112,13 @@ class BearingImpacts:
     def __init__(
         self, bearing: Bearing, shaft: Shaft, mounting: Mounting | None, random: np.random.Generator
     ) -> None:
-        """Prepare.
+        """Prepare the impacts.
+
+        Args:
+            bearing: Its defect, whose impacts ring with an amplitude in m/s^2.
+            shaft: What turns it.
+            mounting: The sensor's resonance; None if the sensor is one with the machine.
+            random: Where the slip comes from.
 
         Raises:
             SignalError: If a value of the bearing is impossible.
@@ -128,6 +138,7 @@ class BearingImpacts:
         """Return the ringing at the given times, in m/s^2, shape (n, 3)."""
         if self._growth.severity == 0 or len(times_s) == 0:
             return np.zeros((len(times_s), 3))
+        # An impact before the first time asked for may still ring at it.
         span_s = np.array([max(float(times_s[0]) - self._ringing.duration_s, 0.0), float(times_s[-1])])
         first, last = self._shaft.turns(span_s).tolist()
         turns = self._train.keep(first, last)
@@ -137,6 +148,12 @@ class BearingImpacts:
         return np.asarray(felt[:, np.newaxis] * np.array(self._bearing.direction))
 
     def _modulation(self, turns: TimeArray) -> SignalArray:
-        """Return how strong impacts are: a defect that moves through the load zone hits hardest there."""
+        """Return how strong impacts are, as a part, shape (n,).
+
+        A defect that moves through the load zone hits hardest there.
+
+        Args:
+            turns: Turns of the shaft at each impact, shape (n,).
+        """
         orders = {"outer": 0.0, "inner": 1.0, "ball": self._bearing.geometry.ftf, "cage": 0.0}
         return np.asarray(0.5 * (1.0 + np.cos(2 * math.pi * orders[self._bearing.defect] * turns)))

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from firmware_bridge.arrays import SignalArray, TimeArray
 from firmware_bridge.signals.bearing import Bearing, BearingImpacts
 from firmware_bridge.signals.lines import (
     Gear,
@@ -17,19 +18,13 @@ from firmware_bridge.signals.lines import (
 )
 from firmware_bridge.signals.mounting import Mounting
 from firmware_bridge.signals.shaft import Shaft
-from firmware_bridge.signals.source import (
-    SignalArray,
-    TimeArray,
-    Vector,
-    random_streams,
-    require_not_negative,
-)
+from firmware_bridge.signals.source import Vector, random_streams, require_not_negative
 
 STANDARD_GRAVITY_M_S2 = 9.80665
 
 
 class Drivetrain:
-    """The sum of what its parts make the sensor feel; x and y are radial, z lies along the shaft.
+    """The sum of what its parts make the sensor feel, in g; x and y are radial, z lies along the shaft.
 
     Not simulated: the way from part to sensor, torsion, run-up, electric hum, a sensor's anti-alias filter
     (what is above half the output data rate folds).
@@ -61,8 +56,8 @@ class Drivetrain:
             bearing: Impacts that excite a resonance.
             mounting: The sensor's resonance; without it the sensor is one with the machine.
             neighbour: A second machine.
-            gravity_g: Constant acceleration per axis.
-            noise_m_s2: Standard deviation of the background noise per axis, from sample to sample.
+            gravity_g: Constant acceleration per axis, in g.
+            noise_m_s2: Standard deviation of the background noise per axis, from sample to sample, in m/s^2.
             seed: Another seed, another machine of the same make.
 
         Raises:
@@ -71,6 +66,7 @@ class Drivetrain:
         require_not_negative(seed=seed)
         for level in noise_m_s2:
             require_not_negative(noise_m_s2=level)
+        # A stream of random numbers for each: a part that is added leaves the others as they were.
         rotor, bearings, next_door, self._random = random_streams(seed, 4)
         shaft = shaft or Shaft()
         causes = [cause for cause in (unbalance, misalignment, looseness, gear) if cause is not None]

@@ -6,9 +6,11 @@ from typing import Protocol
 
 import numpy as np
 
+from firmware_bridge.arrays import SignalArray, TimeArray
+from firmware_bridge.axes import AXES
 from firmware_bridge.bus.fault_plan import Fault, FaultKind, FaultPlan
 from firmware_bridge.signals.impulses import Ringing, Train
-from firmware_bridge.signals.source import SignalArray, SignalSource, TimeArray, random_streams
+from firmware_bridge.signals.source import SignalSource, random_streams
 
 # Beyond every full scale there is.
 _RAIL_G = 1000.0
@@ -32,7 +34,12 @@ class FaultySignal:
     """
 
     def __init__(self, signal: SignalSource, plan: FaultPlan) -> None:
-        """Wrap what the chip would feel without the faults."""
+        """Wrap what the chip would feel without the faults.
+
+        Args:
+            signal: Acceleration in g, as it is without them.
+            plan: Which faults come when, in seconds since the simulation began.
+        """
         self._signal = signal
         randoms = random_streams(plan.seed, len(plan.plan))
         self._effects: list[_Effect] = []
@@ -58,11 +65,11 @@ def _lasting(fault: Fault, times_s: TimeArray) -> slice:
 
 
 class _Frozen:
-    """Holds the first value that it meets."""
+    """Holds the first value that it meets, in g."""
 
     def __init__(self, fault: Fault) -> None:
         self._fault = fault
-        self._axis = "xyz".index(fault.axis)
+        self._axis = AXES.index(fault.axis)
         self._held_g: float | None = None
 
     def change(self, times_s: TimeArray, samples_g: SignalArray) -> None:
@@ -79,7 +86,7 @@ class _Saturated:
 
     def __init__(self, fault: Fault) -> None:
         self._fault = fault
-        self._axis = "xyz".index(fault.axis)
+        self._axis = AXES.index(fault.axis)
 
     def change(self, times_s: TimeArray, samples_g: SignalArray) -> None:
         samples_g[_lasting(self._fault, times_s), self._axis] = _RAIL_G

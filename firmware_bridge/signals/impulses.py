@@ -14,8 +14,9 @@ from typing import Self
 
 import numpy as np
 
+from firmware_bridge.arrays import SignalArray, TimeArray
 from firmware_bridge.errors import SignalError
-from firmware_bridge.signals.source import SignalArray, TimeArray, require_not_negative, require_positive
+from firmware_bridge.signals.source import require_not_negative, require_positive
 
 # The ringing is followed until it has decayed to this part of its start.
 _RINGING_END = 1e-6
@@ -47,7 +48,7 @@ class Train:
         return cls(_poisson(1.0 / rate_hz, start, random))
 
     def keep(self, first: float, last: float) -> TimeArray:
-        """Make all marks up to ``last``, forget those before ``first``, and return what is left."""
+        """Make all marks up to ``last``, forget those before ``first``; return the rest, shape (n_marks,)."""
         fresh = []
         while self._next <= last:
             fresh.append(self._next)
@@ -72,7 +73,7 @@ def _poisson(interval: float, start: float, random: np.random.Generator) -> Iter
 
 @dataclass(frozen=True)
 class Mode:
-    """A decaying oscillation: the real part of weight * exp(pole * t)."""
+    """A decaying oscillation: the real part of weight * exp(pole * t), t in seconds."""
 
     pole: complex
     """Minus the decay per second, and the angular frequency."""
@@ -86,7 +87,7 @@ class Ringing:
         """Describe the resonance.
 
         Args:
-            resonance_hz: Natural frequency.
+            resonance_hz: Natural frequency in Hz.
             damping: Damping ratio, between 0 and 1.
 
         Raises:
@@ -102,7 +103,7 @@ class Ringing:
 
     @property
     def duration_s(self) -> float:
-        """How long it is followed."""
+        """How long it is followed, in seconds."""
         return max(math.log(_RINGING_END) / mode.pole.real for mode in self._modes)
 
     def felt_through(self, through: Callable[[Mode], Iterable[Mode]]) -> Self:
@@ -115,9 +116,9 @@ class Ringing:
         """Return the sum of what all impacts left over at the given times, shape (n,).
 
         Args:
-            impacts_s: When the impacts came.
-            strengths: How strong each was.
-            times_s: When it is felt.
+            impacts_s: When the impacts came, in seconds, increasing, shape (n_impacts,).
+            strengths: How strong each was, shape (n_impacts,).
+            times_s: When it is felt, in seconds, increasing, shape (n,).
         """
         total = np.zeros(len(times_s))
         first = np.searchsorted(times_s, impacts_s)
@@ -136,9 +137,9 @@ class Growth:
         """Describe the growth.
 
         Args:
-            severity: What it reaches.
-            fault_at_s: When it begins.
-            growth_s: How long it takes from there.
+            severity: What it reaches, in the unit of the signal.
+            fault_at_s: When it begins, in seconds.
+            growth_s: How long it takes from there, in seconds.
             exponent: 1 grows evenly; above 1 slowly at first, as spalls do.
 
         Raises:

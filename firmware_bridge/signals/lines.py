@@ -12,20 +12,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from firmware_bridge.arrays import SignalArray, TimeArray
 from firmware_bridge.signals.mounting import Mounting
 from firmware_bridge.signals.shaft import Shaft
-from firmware_bridge.signals.source import (
-    SignalArray,
-    TimeArray,
-    Vector,
-    require_not_negative,
-    require_positive,
-)
+from firmware_bridge.signals.source import Vector, require_not_negative, require_positive
 
 
 @dataclass(frozen=True)
 class Line:
-    """One sine of the shaft's angle."""
+    """One sine of the shaft's angle, its amplitude in m/s^2."""
 
     order: float
     """Periods per turn."""
@@ -51,7 +46,7 @@ class Unbalance:
         require_positive(mass_kg=self.mass_kg)
 
     def lines(self, shaft: Shaft, random: np.random.Generator) -> Iterator[Line]:
-        """Yield the line: force = moment * w^2, acceleration = force / mass."""
+        """Yield the line in m/s^2: force = moment * w^2, acceleration = force / mass."""
         amplitude_m_s2 = self.moment_kg_m * (2 * math.pi * shaft.speed_hz) ** 2 / self.mass_kg
         phase = float(random.uniform(0.0, 2 * math.pi))
         yield Line(
@@ -75,7 +70,7 @@ class Misalignment:
         require_not_negative(parallel_m_s2=self.parallel_m_s2, angular_m_s2=self.angular_m_s2)
 
     def lines(self, shaft: Shaft, random: np.random.Generator) -> Iterator[Line]:
-        """Yield the lines at once and twice the speed."""
+        """Yield the lines in m/s^2, at once and twice the speed."""
         radial, axial = self.parallel_m_s2, self.angular_m_s2
         yield Line(1.0, (0.0, 0.0, axial), _phases(random))
         yield Line(2.0, (radial, radial / 2, axial / 2), _phases(random))
@@ -95,7 +90,7 @@ class Looseness:
         require_positive(lines_n=self.lines_n)
 
     def lines(self, shaft: Shaft, random: np.random.Generator) -> Iterator[Line]:
-        """Yield the lines at 1/2, 1, 3/2, ... times the speed."""
+        """Yield the lines in m/s^2, at 1/2, 1, 3/2, ... times the speed."""
         for number in range(1, self.lines_n + 1):
             level = self.amplitude_m_s2 / number
             yield Line(number / 2, (level, level, level), _phases(random))
@@ -120,7 +115,7 @@ class Gear:
         require_not_negative(gear_amplitude_m_s2=self.amplitude_m_s2, modulation=self.modulation)
 
     def lines(self, shaft: Shaft, random: np.random.Generator) -> Iterator[Line]:
-        """Yield each multiple with its two sidebands, in phase with the modulation."""
+        """Yield each multiple in m/s^2 with its two sidebands, in phase with the modulation."""
         for multiple in range(1, self.multiples + 1):
             level, order = self.amplitude_m_s2 / multiple, float(multiple * self.teeth)
             phases = _phases(random)
@@ -144,7 +139,7 @@ class Neighbour:
         require_not_negative(neighbour_amplitude_m_s2=self.amplitude_m_s2)
 
     def lines(self, shaft: Shaft, random: np.random.Generator) -> Iterator[Line]:
-        """Yield the multiples of its speed; ``shaft`` is the neighbour's own."""
+        """Yield the multiples of its speed in m/s^2; ``shaft`` is the neighbour's own."""
         for multiple in range(1, self.multiples + 1):
             level = self.amplitude_m_s2 / multiple
             yield Line(float(multiple), (level, level, level), _phases(random))
@@ -156,6 +151,12 @@ def vibration_m_s2(
     """Return the sum of the lines as the sensor feels it, in m/s^2, shape (n, 3).
 
     The mounting answers to each line as to a steady one: exact at constant speed.
+
+    Args:
+        lines: What shakes.
+        shaft: Whose angle the lines follow.
+        mounting: The sensor's resonance; None if the sensor is one with the machine.
+        times_s: When it is felt, in seconds, shape (n,).
     """
     turns, speed_hz, load = shaft.turns(times_s), shaft.speed(times_s), shaft.load(times_s)
     of_speed = (speed_hz / shaft.speed_hz) ** 2

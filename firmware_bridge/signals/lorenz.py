@@ -13,8 +13,9 @@ from typing import Self
 
 import numpy as np
 
+from firmware_bridge.arrays import SignalArray, TimeArray
 from firmware_bridge.errors import SignalError
-from firmware_bridge.signals.source import SignalArray, TimeArray, Vector, require_positive
+from firmware_bridge.signals.source import Vector, require_positive
 
 HEALTHY = (10.0, 28.0, 8 / 3)
 """Parameters a, b, c of the healthy bearing."""
@@ -68,8 +69,8 @@ class LorenzAttractor:
             c: Third parameter.
             h: Step of the integration.
             start: Point from which the first step is made.
-            step_s: Time from point to point.
-            scale_g: Acceleration of one unit; the default keeps the broken preset inside 16 g.
+            step_s: Time from point to point, in seconds.
+            scale_g: Acceleration of one unit, in g; the default keeps the broken preset inside 16 g.
 
         Raises:
             SignalError: If a step is not above 0, or the integration leaves every bound.
@@ -84,12 +85,12 @@ class LorenzAttractor:
 
     @classmethod
     def healthy(cls, *, step_s: float = 0.01, scale_g: float = 0.05) -> Self:
-        """Make the healthy preset."""
+        """Make the healthy preset, one point every ``step_s`` seconds."""
         return cls.between(0.0, step_s=step_s, scale_g=scale_g)
 
     @classmethod
     def broken(cls, *, step_s: float = 0.01, scale_g: float = 0.05) -> Self:
-        """Make the broken preset."""
+        """Make the broken preset, one point every ``step_s`` seconds."""
         return cls.between(1.0, step_s=step_s, scale_g=scale_g)
 
     @classmethod

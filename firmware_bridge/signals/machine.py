@@ -9,15 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from firmware_bridge.arrays import SignalArray, TimeArray
 from firmware_bridge.signals.impulses import Growth, Ringing, Train
-from firmware_bridge.signals.source import (
-    SignalArray,
-    TimeArray,
-    Vector,
-    random_streams,
-    require_not_negative,
-    require_positive,
-)
+from firmware_bridge.signals.source import Vector, random_streams, require_not_negative, require_positive
 
 BPFO_ORDER = 3.5848
 """Ball pass frequency of the outer race over the shaft's, SKF 6205-2RS (CWRU Bearing Data Center)."""
@@ -26,7 +20,7 @@ _LOAD_PERIODS_S = (37.0, 61.0)
 
 
 class RotatingMachine:
-    """Shaft harmonics, bearing impacts, slowly varying load, gravity and white noise.
+    """Shaft harmonics, bearing impacts, slowly varying load, gravity and white noise, all in g.
 
     Not simulated: run-up and speed variation, the anti-alias filter of a sensor (keep ``resonance_hz`` below
     half the output data rate, or it folds), gears, blades, mains hum, and the way from bearing to sensor.
@@ -53,15 +47,15 @@ class RotatingMachine:
         """Describe the machine. Without ``severity_g`` it is healthy.
 
         Args:
-            shaft_hz: Speed of the shaft.
+            shaft_hz: Speed of the shaft in Hz.
             harmonics_g: Amplitude per axis of the 1st, 2nd, ... harmonic of the shaft; phases by the seed.
             load_variation: Largest part by which the harmonics grow and shrink over minutes.
             defect_order: Impacts per turn of the shaft.
-            severity_g: Amplitude of the ringing after an impact.
-            fault_at_s: When the fault begins.
+            severity_g: Amplitude of the ringing after an impact, in g.
+            fault_at_s: When the fault begins, in seconds.
             growth_s: How long it takes from there to its full severity.
             slip: Standard deviation of the time between impacts, as a part of it.
-            resonance_hz: Frequency of the ringing.
+            resonance_hz: Frequency of the ringing in Hz.
             damping: Damping ratio of the ringing, between 0 and 1.
             impact_direction: Part of the ringing that each axis feels.
             gravity_g: Constant acceleration per axis.
@@ -97,7 +91,7 @@ class RotatingMachine:
 
 
 class _ShaftHarmonics:
-    """Sines at the multiples of the shaft's speed, all swelling with the load."""
+    """Sines in g at the multiples of the shaft's speed, all swelling with the load."""
 
     def __init__(
         self, shaft_hz: float, amplitudes_g: SignalArray, load_variation: float, random: np.random.Generator

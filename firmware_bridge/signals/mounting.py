@@ -21,7 +21,7 @@ ComplexArray = npt.NDArray[np.complex128]
 
 @dataclass(frozen=True)
 class Mounting:
-    """A mounted sensor's resonance."""
+    """A mounted sensor's resonance, described by its frequency in Hz and its damping ratio."""
 
     resonance_hz: float = 2000.0
     """Natural frequency: some 2 kHz on a magnet, up to 30 kHz on a stud."""
@@ -34,7 +34,11 @@ class Mounting:
             raise SignalError(f"mounting damping = {self.damping!r} must be below 1, or nothing rings")
 
     def response(self, frequencies_hz: npt.NDArray[np.float64]) -> ComplexArray:
-        """Return what the sensor feels of a steady vibration of amplitude 1, shape (n,)."""
+        """Return the complex amplitude that the sensor feels of a vibration of amplitude 1, shape (n,).
+
+        Args:
+            frequencies_hz: Of the vibration, in Hz, shape (n,).
+        """
         return np.asarray(self._transfer(2j * math.pi * frequencies_hz))
 
     def felt(self, mode: Mode) -> tuple[Mode, Mode]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from firmware_bridge.arrays import SignalArray, TimeArray
 from firmware_bridge.errors import SignalError
 from firmware_bridge.recording import Recording
-from firmware_bridge.signals.source import SignalArray, TimeArray, require_positive
+from firmware_bridge.signals.source import require_positive
 
 # A time that should fall on a sample may miss it by rounding.
 _GRID_SLACK = 1e-6

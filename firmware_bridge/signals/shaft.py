@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from firmware_bridge.arrays import SignalArray, TimeArray
 from firmware_bridge.errors import SignalError
-from firmware_bridge.signals.source import SignalArray, TimeArray, require_positive
+from firmware_bridge.signals.source import require_positive
 
 # Newton's method on a function whose slope varies by less than a factor of three.
 _NEWTON_STEPS = 8
@@ -16,7 +17,7 @@ _NEWTON_STEPS = 8
 
 @dataclass(frozen=True)
 class Shaft:
-    """A shaft whose speed and load swing slowly about their means."""
+    """A shaft whose speed, in Hz, and load swing slowly about their means."""
 
     speed_hz: float = 25.0
     """Mean turns per second."""
@@ -39,7 +40,7 @@ class Shaft:
                 raise SignalError(f"{name} = {value!r} must be from 0 to 0.5")
 
     def speed(self, times_s: TimeArray) -> SignalArray:
-        """Return the turns per second at the given times, shape (n,)."""
+        """Return the speed at the given times, in Hz (turns per second), shape (n,)."""
         swing = np.sin(2 * math.pi * times_s / self.speed_period_s)
         return np.asarray(self.speed_hz * (1.0 + self.speed_variation * swing))
 
@@ -52,6 +53,7 @@ class Shaft:
     def time_of(self, turns: TimeArray) -> SignalArray:
         """Return when the shaft has made so many turns, in s, shape (n,)."""
         times_s = np.asarray(turns / self.speed_hz)
+        # ``turns`` has no inverse in closed form.
         if self.speed_variation:
             for _ in range(_NEWTON_STEPS):
                 times_s = times_s - (self.turns(times_s) - turns) / self.speed(times_s)

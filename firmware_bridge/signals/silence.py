@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from firmware_bridge.signals.source import SignalArray, TimeArray, Vector, require_not_negative
+from firmware_bridge.arrays import SignalArray, TimeArray
+from firmware_bridge.signals.source import Vector, require_not_negative
 
 
 class Silence:
@@ -16,8 +17,8 @@ class Silence:
         """Describe the standstill.
 
         Args:
-            gravity_g: Constant acceleration per axis.
-            noise_g: Standard deviation of the noise per axis, from sample to sample.
+            gravity_g: Constant acceleration per axis, in g.
+            noise_g: Standard deviation of the noise per axis, from sample to sample, in g.
             seed: Another seed, another noise.
 
         Raises:

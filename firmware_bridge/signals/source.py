@@ -6,18 +6,16 @@ import math
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from firmware_bridge.arrays import SignalArray, TimeArray
 from firmware_bridge.errors import SignalError
 
-TimeArray = npt.NDArray[np.float64]
-SignalArray = npt.NDArray[np.float64]
 Vector = tuple[float, float, float]
 """One value per axis x, y, z."""
 
 
 class SignalSource(Protocol):
-    """Acceleration at the sensor's place as a function of time. Deterministic for a seed."""
+    """Acceleration in g at the sensor's place as a function of time in seconds. Deterministic for a seed."""
 
     def acceleration_g(self, times_s: TimeArray) -> SignalArray:
         """Return what the sensor feels at the given times.

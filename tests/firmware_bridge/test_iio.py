@@ -11,13 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from firmware_bridge.arrays import SignalArray, TimeArray
 from firmware_bridge.chip.accelerometer import Accelerometer, SampleBlock
 from firmware_bridge.clock import SimulatedClock
 from firmware_bridge.errors import BusError, SensorError
 from firmware_bridge.iio.attributes import SampleFormat, parse_format
 from firmware_bridge.iio.driver import IioAccelerometer
 from firmware_bridge.iio.simulator import SimulatedIioDevice
-from firmware_bridge.signals import SignalArray, Silence, TimeArray
+from firmware_bridge.signals import Silence
 
 # The scale of the LIS3DH at 2 g in Linux, m/s² per count, in g.
 STEP_G = 0.009806 / 9.80665

@@ -21,11 +21,11 @@ from pathlib import Path
 
 import numpy as np
 
+from firmware_bridge.arrays import SignalArray, TimeArray
 from firmware_bridge.bus.simulated import SimulatedChip
-from firmware_bridge.chip.accelerometer import simulate
+from firmware_bridge.chips import simulate
 from firmware_bridge.clock import SystemClock
 from firmware_bridge.signals import make_signal
-from firmware_bridge.signals.source import SignalArray, TimeArray
 
 ADDRESS = 0x53
 ATTACH = Path("/sys/devices/platform/vhci_hcd.0/attach")

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from firmware_bridge.arrays import FloatArray
 from firmware_bridge.errors import RecordingError
 from firmware_bridge.recording.columns import find_columns, is_signal, split_unit, time_scale, time_unit
-from firmware_bridge.recording.model import FloatArray, Recording, Segment, find_unusable
+from firmware_bridge.recording.model import Recording, Segment, find_unusable
 from firmware_bridge.recording.time_axis import Timing, check_rate, check_times, timing
 
 Array = npt.NDArray[Any]

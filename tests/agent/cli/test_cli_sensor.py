@@ -15,8 +15,8 @@ from click.testing import CliRunner, Result
 from agent.cli.main import main
 from agent.cli.sensor_options import find_chip
 from firmware_bridge.bus.simulated import SimulatedBus
-from firmware_bridge.chip.accelerometer import DEFAULT_ADDRESSES, DRIVERS, simulate
 from firmware_bridge.chip.identity import Answer
+from firmware_bridge.chips import CHIPS, simulate
 from firmware_bridge.clock import SimulatedClock
 from firmware_bridge.errors import BusError, SensorError
 from firmware_bridge.signals import Silence
@@ -62,12 +62,12 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("chip", DRIVERS)
+@pytest.mark.parametrize("chip", CHIPS)
 def test_scan_names_what_it_finds(chip: str) -> None:
     result = sensor("scan", "--bus", "sim:bench", "--chip", chip)
-    assert (result.exit_code, result.output) == (0, f"0x{DEFAULT_ADDRESSES[chip]:02x}  {chip}\n")
+    assert (result.exit_code, result.output) == (0, f"0x{CHIPS[chip].usual_address:02x}  {chip}\n")
     found = json.loads(sensor("scan", "--bus", "sim:bench", "--chip", chip, "--json").output)
-    assert found == [{"address": DEFAULT_ADDRESSES[chip], "chip": chip, "held": False}]
+    assert found == [{"address": CHIPS[chip].usual_address, "chip": chip, "held": False}]
 
 
 def test_the_configured_sensor_is_meant_if_there_is_one(config: Path) -> None:
@@ -118,7 +118,7 @@ def test_read_feels_the_signal() -> None:
     assert line["rms_g"][0] == pytest.approx(0.091, rel=0.1)
 
 
-@pytest.mark.parametrize("chip", DRIVERS)
+@pytest.mark.parametrize("chip", CHIPS)
 def test_selftest(chip: str) -> None:
     result = sensor("selftest", "--bus", "sim:bench", "--chip", chip)
     assert result.exit_code == 0, result.output

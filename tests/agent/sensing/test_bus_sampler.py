@@ -12,7 +12,7 @@ from agent.system.backoff import Backoff
 from agent.system.watchdog import Watchdog
 from firmware_bridge.adxl345.driver import ADXL345
 from firmware_bridge.bus.simulated import SimulatedBus
-from firmware_bridge.chip.accelerometer import simulate
+from firmware_bridge.chips import simulate
 from firmware_bridge.clock import SimulatedClock
 from firmware_bridge.signals import Silence
 

@@ -8,7 +8,7 @@ import pytest
 
 from agent.config.sensor import Sensor
 from agent.sensing.opening import open_on, sensor_bus, sensor_opener
-from firmware_bridge.chip.accelerometer import DRIVERS, offered
+from firmware_bridge.chips import CHIPS, offered
 from firmware_bridge.clock import SimulatedClock
 from firmware_bridge.errors import BusError, SensorError
 
@@ -25,7 +25,7 @@ def simulated(chip: str, address: int | None = None) -> Sensor:
     )
 
 
-@pytest.mark.parametrize("chip", DRIVERS)
+@pytest.mark.parametrize("chip", CHIPS)
 def test_a_simulated_sensor_of_every_chip(clock: SimulatedClock, chip: str) -> None:
     with sensor_opener(simulated(chip), clock)() as accelerometer:
         accelerometer.start()

@@ -16,7 +16,8 @@ from agent.sensing.sampler import Sampler, SensorState, watermark
 from agent.system.backoff import Backoff
 from agent.system.watchdog import Watchdog
 from firmware_bridge.bus.simulated import SimulatedBus
-from firmware_bridge.chip.accelerometer import Accelerometer, open_accelerometer, simulate
+from firmware_bridge.chip.accelerometer import Accelerometer
+from firmware_bridge.chips import open_accelerometer, simulate
 from firmware_bridge.clock import SimulatedClock
 from firmware_bridge.errors import BusError
 from firmware_bridge.lsm6dso.registers import Register

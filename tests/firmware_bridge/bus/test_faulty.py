@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from firmware_bridge.adxl345.driver import ADXL345
 from firmware_bridge.adxl345.simulator import SimulatedADXL345
+from firmware_bridge.arrays import TimeArray
 from firmware_bridge.bus.fault_plan import Fault, FaultKind, FaultPlan
 from firmware_bridge.bus.faulty import FaultyBus, drawn_plan
 from firmware_bridge.bus.simulated import SimulatedBus
 from firmware_bridge.clock import SimulatedClock
 from firmware_bridge.errors import BusError, SensorError, SignalError
-from firmware_bridge.signals import FaultySignal, Silence, TimeArray
+from firmware_bridge.signals import FaultySignal, Silence
 
 DEVID = 0x00
 BW_RATE = 0x2C

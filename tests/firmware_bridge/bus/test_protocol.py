@@ -85,7 +85,7 @@ def test_bus_errors_are_caught_by_domain_and_by_standard_type() -> None:
 def test_simulated_sensors_do_not_need_smbus2() -> None:
     program = (
         "import sys, firmware_bridge.bus.protocol, firmware_bridge.bus.simulated\n"
-        "import firmware_bridge.chip.accelerometer, "
+        "import firmware_bridge.chips, "
         "firmware_bridge.adxl345.driver, firmware_bridge.adxl345.simulator, firmware_bridge.signals\n"
         "sys.exit('smbus2' in sys.modules)"
     )

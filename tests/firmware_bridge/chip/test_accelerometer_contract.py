@@ -19,21 +19,13 @@ import pytest
 
 from firmware_bridge.bus.protocol import I2CBus, open_bus
 from firmware_bridge.bus.simulated import SimulatedBus, SimulatedChip
-from firmware_bridge.chip.accelerometer import (
-    DEFAULT_ADDRESSES,
-    DRIVERS,
-    SIMULATORS,
-    Accelerometer,
-    Thermometer,
-    offered,
-    open_accelerometer,
-    simulate,
-)
+from firmware_bridge.chip.accelerometer import Accelerometer, Thermometer
+from firmware_bridge.chips import CHIPS, offered, open_accelerometer, simulate
 from firmware_bridge.clock import Clock, SimulatedClock, SystemClock
 from firmware_bridge.errors import BusError, SensorError
 from firmware_bridge.signals import Silence
 
-RATES_HZ = {chip: min(offered(chip).rates_hz, key=lambda rate_hz: abs(rate_hz - 400)) for chip in DRIVERS}
+RATES_HZ = {chip: min(offered(chip).rates_hz, key=lambda rate_hz: abs(rate_hz - 400)) for chip in CHIPS}
 REAL_BUS = os.environ.get("JUDDER_I2C_BUS")
 REAL_CHIP = os.environ.get("JUDDER_CHIP", "adxl345")
 
@@ -68,7 +60,7 @@ HARDWARE = pytest.param(
 )
 
 
-SIMULATED = tuple(itertools.product(DRIVERS, ("twin", "kernel")))
+SIMULATED = tuple(itertools.product(CHIPS, ("twin", "kernel")))
 
 
 @pytest.fixture(params=[*SIMULATED, HARDWARE])
@@ -81,7 +73,7 @@ def bench(
         yield Bench(chip, opened, SystemClock())
         opened.close()
         return
-    bus.attach(DEFAULT_ADDRESSES[chip], simulate(chip, clock, Silence()))
+    bus.attach(CHIPS[chip].usual_address, simulate(chip, clock, Silence()))
     yield Bench(chip, bus if kind == "twin" else real_bus, clock)
 
 
@@ -104,7 +96,7 @@ def test_info_says_what_the_samples_mean(bench: Bench, sensor: Accelerometer) ->
         bench.rate_hz,
         4.0,
     )
-    assert info.address == DEFAULT_ADDRESSES[bench.chip]
+    assert info.address == CHIPS[bench.chip].usual_address
     assert info.simulated == bench.bus.simulated
     assert 0 < info.resolution_g < 0.02
     assert info.fifo_depth >= 16
@@ -193,7 +185,7 @@ def test_a_closed_sensor_starts_again(bench: Bench) -> None:
     sensor.close()
 
 
-@pytest.mark.parametrize("chip", DRIVERS)
+@pytest.mark.parametrize("chip", CHIPS)
 def test_an_absent_chip_is_named_by_its_address(
     bus: SimulatedBus, real_bus: I2CBus, clock: SimulatedClock, chip: str
 ) -> None:
@@ -202,7 +194,7 @@ def test_an_absent_chip_is_named_by_its_address(
         with pytest.raises(BusError, match="no answer from this") as caught:
             sensor.start()
         assert caught.value.code == errno.ENXIO
-        assert caught.value.address == DEFAULT_ADDRESSES[chip]
+        assert caught.value.address == CHIPS[chip].usual_address
 
 
 class ReadOnly:
@@ -216,17 +208,17 @@ class ReadOnly:
         raise AssertionError(f"0x{register:02x} was written to another chip")
 
 
-@pytest.mark.parametrize(("chip", "other"), list(itertools.permutations(DRIVERS, 2)))
+@pytest.mark.parametrize(("chip", "other"), list(itertools.permutations(CHIPS, 2)))
 def test_another_chip_is_named_and_left_as_it_is(
     bus: SimulatedBus, clock: SimulatedClock, chip: str, other: str
 ) -> None:
-    bus.attach(DEFAULT_ADDRESSES[chip], ReadOnly(simulate(other, clock, Silence())))
+    bus.attach(CHIPS[chip].usual_address, ReadOnly(simulate(other, clock, Silence())))
     sensor = open_accelerometer(chip, bus, clock, address=None, rate_hz=RATES_HZ[chip], range_g=4.0)
     with pytest.raises(SensorError, match=f": {other} answers here; check the configured chip"):
         sensor.start()
 
 
-@pytest.mark.parametrize("chip", DRIVERS)
+@pytest.mark.parametrize("chip", CHIPS)
 def test_impossible_settings_are_refused_before_anything_is_sent(
     bus: SimulatedBus, clock: SimulatedClock, chip: str
 ) -> None:
@@ -268,14 +260,14 @@ class Torn:
         self._bus.close()
 
 
-@pytest.mark.parametrize("chip", DRIVERS)
+@pytest.mark.parametrize("chip", CHIPS)
 @pytest.mark.parametrize("end", [BusError("torn", bus="sim:bench", code=errno.EIO), KeyboardInterrupt()])
 def test_a_start_that_ends_halfway_leaves_a_sleeping_chip(chip: str, end: BaseException) -> None:
     for transfer in itertools.count(1):
         clock = SimulatedClock()
         bus = SimulatedBus("sim:bench", clock)
         twin: Any = simulate(chip, clock, Silence())
-        bus.attach(DEFAULT_ADDRESSES[chip], twin)
+        bus.attach(CHIPS[chip].usual_address, twin)
         torn = Torn(bus, transfer, end)
         opened = open_accelerometer(chip, torn, clock, address=None, rate_hz=RATES_HZ[chip], range_g=4.0)
         try:
@@ -283,15 +275,11 @@ def test_a_start_that_ends_halfway_leaves_a_sleeping_chip(chip: str, end: BaseEx
         except type(end):
             made = twin.samples_made
             clock.wait(1.0)
-            bus.read(DEFAULT_ADDRESSES[chip], 0, 1)
+            bus.read(CHIPS[chip].usual_address, 0, 1)
             assert twin.samples_made == made, f"transfer {transfer}"
         else:
             break
     assert transfer > 10
-
-
-def test_every_driver_has_a_twin_and_an_address() -> None:
-    assert DRIVERS.keys() == SIMULATORS.keys() == DEFAULT_ADDRESSES.keys()
 
 
 def test_unknown_chips_are_refused_with_the_known_ones(bus: SimulatedBus, clock: SimulatedClock) -> None:

@@ -1,4 +1,4 @@
-"""The simulated ADXL345 against the data sheet (rev. G), value by value."""
+"""The simulated ADXL345 against the data sheet (rev. G): sampling, formats, FIFO modes, flags."""
 
 from __future__ import annotations
 
@@ -7,42 +7,8 @@ import pytest
 
 from firmware_bridge.adxl345.registers import Register
 from firmware_bridge.adxl345.simulator import SimulatedADXL345
+from firmware_bridge.arrays import SignalArray, TimeArray
 from firmware_bridge.clock import SimulatedClock
-from firmware_bridge.signals import SignalArray, TimeArray
-
-# Data sheet, table 19 (register map): address, name, access, reset value.
-REGISTER_MAP = [
-    (0x00, "DEVID", "R", 0b11100101),
-    (0x1D, "THRESH_TAP", "R/W", 0b00000000),
-    (0x1E, "OFSX", "R/W", 0b00000000),
-    (0x1F, "OFSY", "R/W", 0b00000000),
-    (0x20, "OFSZ", "R/W", 0b00000000),
-    (0x21, "DUR", "R/W", 0b00000000),
-    (0x22, "LATENT", "R/W", 0b00000000),
-    (0x23, "WINDOW", "R/W", 0b00000000),
-    (0x24, "THRESH_ACT", "R/W", 0b00000000),
-    (0x25, "THRESH_INACT", "R/W", 0b00000000),
-    (0x26, "TIME_INACT", "R/W", 0b00000000),
-    (0x27, "ACT_INACT_CTL", "R/W", 0b00000000),
-    (0x28, "THRESH_FF", "R/W", 0b00000000),
-    (0x29, "TIME_FF", "R/W", 0b00000000),
-    (0x2A, "TAP_AXES", "R/W", 0b00000000),
-    (0x2B, "ACT_TAP_STATUS", "R", 0b00000000),
-    (0x2C, "BW_RATE", "R/W", 0b00001010),
-    (0x2D, "POWER_CTL", "R/W", 0b00000000),
-    (0x2E, "INT_ENABLE", "R/W", 0b00000000),
-    (0x2F, "INT_MAP", "R/W", 0b00000000),
-    (0x30, "INT_SOURCE", "R", 0b00000010),
-    (0x31, "DATA_FORMAT", "R/W", 0b00000000),
-    (0x32, "DATAX0", "R", 0b00000000),
-    (0x33, "DATAX1", "R", 0b00000000),
-    (0x34, "DATAY0", "R", 0b00000000),
-    (0x35, "DATAY1", "R", 0b00000000),
-    (0x36, "DATAZ0", "R", 0b00000000),
-    (0x37, "DATAZ1", "R", 0b00000000),
-    (0x38, "FIFO_CTL", "R/W", 0b00000000),
-    (0x39, "FIFO_STATUS", "R", 0b00000000),
-]
 
 # Output data rate of each rate code in Hz (table 7).
 RATE_CODES = {0x8: 25, 0x9: 50, 0xA: 100, 0xB: 200, 0xC: 400, 0xD: 800, 0xE: 1600, 0xF: 3200}
@@ -86,25 +52,6 @@ def make(clock: SimulatedClock, signal: Steady | Numbered, **settings: int) -> S
 def wait_samples(clock: SimulatedClock, n: int, rate_hz: float = 100) -> None:
     """Wait from the start of measuring until sample n, and a quarter of a period."""
     clock.advance(0.0011 + (n + 0.25) / rate_hz)
-
-
-def test_the_enum_is_the_register_map() -> None:
-    assert [(register.value, register.name) for register in Register] == [
-        (address, name) for address, name, _, _ in REGISTER_MAP
-    ]
-
-
-@pytest.mark.parametrize(("address", "name", "access", "reset"), REGISTER_MAP)
-def test_reset_value_and_access(
-    clock: SimulatedClock, address: int, name: str, access: str, reset: int
-) -> None:
-    chip = SimulatedADXL345(clock, Steady(0, 0, 1))
-    assert chip.read(address, 1) == bytes([reset])
-    # Not the MEASURE bit, so that nothing else changes.
-    chip.write(address, b"\x15")
-    assert chip.read(address, 1) == (b"\x15" if access == "R/W" else bytes([reset]))
-    chip.power_cycle()
-    assert chip.read(address, 1) == bytes([reset])
 
 
 def test_the_pointer_moves_on_in_one_transfer(clock: SimulatedClock) -> None:

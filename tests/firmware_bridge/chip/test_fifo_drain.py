@@ -11,20 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from firmware_bridge.arrays import SignalArray, TimeArray
 from firmware_bridge.bus.simulated import SimulatedBus
-from firmware_bridge.chip.accelerometer import (
-    DEFAULT_ADDRESSES,
-    DRIVERS,
-    SampleBlock,
-    offered,
-    open_accelerometer,
-    simulate,
-)
+from firmware_bridge.chip.accelerometer import SampleBlock
 from firmware_bridge.chip.fifo_accelerometer import FifoAccelerometer
 from firmware_bridge.chip.simulated_chip import SimulatedAccelerometer
+from firmware_bridge.chips import CHIPS, offered, open_accelerometer, simulate
 from firmware_bridge.clock import SimulatedClock
 from firmware_bridge.errors import BusError, SensorError
-from firmware_bridge.signals import SignalArray, Silence, TimeArray
+from firmware_bridge.signals import Silence
 
 # Samples that each FIFO holds (data sheets); the ADXL345 has one more at its output filter.
 HELD = {"adxl345": 33, "adxl355": 32, "lis3dh": 32, "lsm6dso": 512, "mpu6050": 0}
@@ -64,7 +59,7 @@ class Bench:
         twin = simulate(chip, self.clock, self.signal)
         assert isinstance(twin, SimulatedAccelerometer)
         self.chip = twin
-        self.bus.attach(DEFAULT_ADDRESSES[chip], twin)
+        self.bus.attach(CHIPS[chip].usual_address, twin)
         self.sensor.start()
         self.period_s = 1 / rate_hz
 
@@ -86,7 +81,7 @@ waits_periods = st.floats(0, 2) | st.floats(0, 100) | st.floats(100, 1500)
 
 
 @settings(max_examples=60)
-@given(st.sampled_from(sorted(DRIVERS)), st.lists(waits_periods, min_size=1, max_size=25))
+@given(st.sampled_from(sorted(CHIPS)), st.lists(waits_periods, min_size=1, max_size=25))
 def test_no_sample_is_doubled_disordered_or_forgotten(chip: str, waits: list[float]) -> None:
     bench = Bench(chip)
     following = 0
@@ -105,7 +100,7 @@ def test_no_sample_is_doubled_disordered_or_forgotten(chip: str, waits: list[flo
         assert following == bench.chip.samples_made
 
 
-@pytest.mark.parametrize("chip", DRIVERS)
+@pytest.mark.parametrize("chip", CHIPS)
 def test_an_overrun_has_its_length(chip: str) -> None:
     bench = Bench(chip)
     bench.drain(0.1)
@@ -120,11 +115,11 @@ def test_an_overrun_has_its_length(chip: str) -> None:
     assert received.tolist() == list(range(received[0], received[0] + len(received)))
 
 
-@pytest.mark.parametrize("chip", DRIVERS)
+@pytest.mark.parametrize("chip", CHIPS)
 def test_the_system_calls_of_a_drain(chip: str, bus: SimulatedBus, real_bus: Any, kernel: Any) -> None:
     clock = SimulatedClock()
     twin = simulate(chip, clock, Silence())
-    bus.attach(DEFAULT_ADDRESSES[chip], twin)
+    bus.attach(CHIPS[chip].usual_address, twin)
     rate_hz = near_400_hz(chip)
     sensor = open_accelerometer(chip, real_bus, clock, address=None, rate_hz=rate_hz, range_g=8.0)
     sensor.start()
@@ -136,7 +131,7 @@ def test_the_system_calls_of_a_drain(chip: str, bus: SimulatedBus, real_bus: Any
     assert kernel.message_counts == CALLS[chip]
 
 
-@pytest.mark.parametrize("chip", DRIVERS)
+@pytest.mark.parametrize("chip", CHIPS)
 def test_samples_lost_in_an_interrupted_read_are_counted(chip: str) -> None:
     bench = Bench(chip)
     bench.drain(0.1)
@@ -152,7 +147,7 @@ def test_samples_lost_in_an_interrupted_read_are_counted(chip: str) -> None:
     assert bench.drain(5 * bench.period_s).lost == 0
 
 
-@pytest.mark.parametrize("chip", DRIVERS)
+@pytest.mark.parametrize("chip", CHIPS)
 def test_a_brown_out_is_found(chip: str) -> None:
     bench = Bench(chip)
     bench.drain(0.2)
@@ -164,9 +159,9 @@ def test_a_brown_out_is_found(chip: str) -> None:
     assert len(bench.drain(10 * bench.period_s).samples_g) == 10
 
 
-@pytest.mark.parametrize("chip", DRIVERS)
+@pytest.mark.parametrize("chip", CHIPS)
 def test_a_dead_chip_is_found(chip: str, clock: SimulatedClock, bus: SimulatedBus) -> None:
-    bus.attach(DEFAULT_ADDRESSES[chip], simulate(chip, clock, Silence(), rate_error=-0.9999))
+    bus.attach(CHIPS[chip].usual_address, simulate(chip, clock, Silence(), rate_error=-0.9999))
     rate_hz = near_400_hz(chip)
     with open_accelerometer(chip, bus, clock, address=None, rate_hz=rate_hz, range_g=8.0) as sensor:
         sensor.start()
@@ -175,7 +170,7 @@ def test_a_dead_chip_is_found(chip: str, clock: SimulatedClock, bus: SimulatedBu
             sensor.read_fifo()
 
 
-@pytest.mark.parametrize("chip", DRIVERS)
+@pytest.mark.parametrize("chip", CHIPS)
 def test_every_rate_comes_as_named(chip: str) -> None:
     for rate_hz in offered(chip).rates_hz:
         bench = Bench(chip, rate_hz)
@@ -185,14 +180,14 @@ def test_every_rate_comes_as_named(chip: str) -> None:
         assert (len(block.samples_g), block.lost, block.rate_hz) == (20, 0, rate_hz)
 
 
-@pytest.mark.parametrize("chip", DRIVERS)
+@pytest.mark.parametrize("chip", CHIPS)
 def test_every_range_has_its_scale(chip: str) -> None:
     for range_g in offered(chip).ranges_g:
         clock = SimulatedClock()
         bus = SimulatedBus("sim:bench", clock)
         gravity_g = (0.75 * range_g, -0.75 * range_g, 0.0)
         twin = simulate(chip, clock, Silence(gravity_g=gravity_g, noise_g=(0.0, 0.0, 0.0)))
-        bus.attach(DEFAULT_ADDRESSES[chip], twin)
+        bus.attach(CHIPS[chip].usual_address, twin)
         with open_accelerometer(
             chip, bus, clock, address=None, rate_hz=near_400_hz(chip), range_g=range_g
         ) as sensor:
@@ -202,13 +197,13 @@ def test_every_range_has_its_scale(chip: str) -> None:
             assert seen_g.tolist() == pytest.approx(gravity_g, abs=sensor.info.resolution_g)
 
 
-@pytest.mark.parametrize("chip", DRIVERS)
+@pytest.mark.parametrize("chip", CHIPS)
 def test_a_failed_start_leaves_the_chip_in_standby(
     chip: str, clock: SimulatedClock, bus: SimulatedBus
 ) -> None:
     twin = simulate(chip, clock, Silence())
     assert isinstance(twin, SimulatedAccelerometer)
-    bus.attach(DEFAULT_ADDRESSES[chip], twin)
+    bus.attach(CHIPS[chip].usual_address, twin)
     sensor = open_accelerometer(chip, bus, clock, address=None, rate_hz=near_400_hz(chip), range_g=8.0)
     transfers = count_transfers(sensor, bus)
     for passing in range(transfers):
@@ -252,7 +247,7 @@ def test_a_setting_that_does_not_stick_is_named(
             if place != register:
                 self._write(place, data)
 
-    bus.attach(DEFAULT_ADDRESSES[chip], Stuck())
+    bus.attach(CHIPS[chip].usual_address, Stuck())
     sensor = open_accelerometer(chip, bus, clock, address=None, rate_hz=near_400_hz(chip), range_g=8.0)
     with pytest.raises(SensorError, match=r"\w+ reads 0x\w\w after 0x\w\w was written; check wiring"):
         sensor.start()
@@ -260,7 +255,7 @@ def test_a_setting_that_does_not_stick_is_named(
         sensor.read_fifo()
 
 
-@pytest.mark.parametrize("chip", DRIVERS)
+@pytest.mark.parametrize("chip", CHIPS)
 def test_the_configuration_is_shown_and_not_touched(chip: str) -> None:
     bench = Bench(chip)
     bench.drain(0.1)

@@ -8,8 +8,8 @@ import pytest
 
 from firmware_bridge.bus.protocol import I2CBus
 from firmware_bridge.bus.simulated import SimulatedBus
-from firmware_bridge.chip.accelerometer import DRIVERS, simulate
-from firmware_bridge.chip.identity import ADDRESSES, IDENTITIES, Answer, identify, scan
+from firmware_bridge.chip.identity import Answer, identify, scan
+from firmware_bridge.chips import CHIPS, simulate
 from firmware_bridge.clock import SimulatedClock
 from firmware_bridge.errors import BusError
 from firmware_bridge.signals import Silence
@@ -47,14 +47,19 @@ class Picky(Clockwork):
 
 
 def test_the_table_is_that_of_the_data_sheets() -> None:
-    assert [(chip, dict(IDENTITIES[chip]), ADDRESSES[chip]) for chip in sorted(IDENTITIES)] == FACTS
-    assert IDENTITIES.keys() == ADDRESSES.keys() == DRIVERS.keys()
+    told = {name: (dict(chip.identity), chip.addresses) for name, chip in CHIPS.items()}
+    assert told == {name: (identity, addresses) for name, identity, addresses in FACTS}
 
 
-@pytest.mark.parametrize("chip", DRIVERS)
+@pytest.mark.parametrize("name", CHIPS)
+def test_a_chip_is_named_as_its_folder(name: str) -> None:
+    assert CHIPS[name].name == name
+
+
+@pytest.mark.parametrize("chip", CHIPS)
 def test_each_chip_is_known_at_any_address(clock: SimulatedClock, bus: SimulatedBus, chip: str) -> None:
     bus.attach(0x42, simulate(chip, clock, Silence()))
-    assert identify(bus, 0x42) == chip
+    assert identify(bus, 0x42, CHIPS.values()) == chip
 
 
 def test_scan_goes_by_identity(clock: SimulatedClock, bus: SimulatedBus, real_bus: I2CBus) -> None:
@@ -71,8 +76,8 @@ def test_scan_goes_by_identity(clock: SimulatedClock, bus: SimulatedBus, real_bu
         Answer(0x68, None),
         Answer(0x6B, None),
     ]
-    assert scan(bus) == found
-    assert scan(real_bus) == found
+    assert scan(bus, CHIPS.values()) == found
+    assert scan(real_bus, CHIPS.values()) == found
 
 
 def test_scan_leaves_other_addresses_alone(bus: SimulatedBus) -> None:
@@ -81,11 +86,11 @@ def test_scan_leaves_other_addresses_alone(bus: SimulatedBus) -> None:
             raise AssertionError("read")
 
     bus.attach(0x50, Untouchable())
-    assert scan(bus) == []
+    assert scan(bus, CHIPS.values()) == []
 
 
 def test_a_bus_that_fails_is_not_an_empty_one(bus: SimulatedBus) -> None:
     bus.fail_next(1, errno.ETIMEDOUT)
     with pytest.raises(BusError) as caught:
-        scan(bus)
+        scan(bus, CHIPS.values())
     assert caught.value.code == errno.ETIMEDOUT

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from firmware_bridge.arrays import SignalArray
 from firmware_bridge.errors import BridgeError, RecordingError, SignalError
 from firmware_bridge.recording import Recording, Segment
 from firmware_bridge.signals import (
@@ -24,7 +25,6 @@ from firmware_bridge.signals import (
     RecordingReplay,
     RotatingMachine,
     Shaft,
-    SignalArray,
     SignalSource,
     Silence,
     Unbalance,
