@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from agent.inference.bundle import Bundle, read_bundle
 from firmware_bridge.recording import Recording, Segment
+from trainer.bundle import Target
 from trainer.datasets import simulated_source
-from trainer.fit import Target, fit
+from trainer.fit import fit
 from trainer.models.patches import REPORTS
 from trainer.settings import FitSettings
 

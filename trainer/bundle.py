@@ -6,7 +6,7 @@ import hashlib
 import io
 import zipfile
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,15 @@ MODEL = "model.tflite"
 
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 _FILE_MODE = 0o644 << 16
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the bundle is called and where it goes."""
+
+    path: Path
+    name: str
+    version: str
 
 
 def check_writable(path: Path) -> None:

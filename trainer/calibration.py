@@ -6,23 +6,19 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 
 from agent.inference import scoring
 from agent.inference.arrays import FloatArray, ScoreArray
 from agent.inference.detector import log_ps
-from agent.inference.distance import DistancePart
-from agent.inference.level import LevelPart
+from agent.inference.manifest import AnyPart
 from agent.inference.part import log_p, votes
 from agent.inference.reconstruction import ReconstructionPart
 from agent.inference.scoring import TAIL_PROBABILITY, Tail
 from agent.inference.scoring_arrays import joined, scores_from_log_ps, tail_log_ps
 from trainer.errors import DataError
-from trainer.scaling import short
-
-AnyPart: TypeAlias = LevelPart | DistancePart | ReconstructionPart
+from trainer.rounding import short
 
 _BODY_POINTS = 46  # 2 % apart
 _PRIOR_EXCEEDANCES = 5.0

@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from agent.inference.arrays import FloatArray
 from agent.inference.detector import raw_scores
+from agent.inference.manifest import AnyPart
 from agent.inference.part import Models
 from agent.inference.scoring import Level, Thresholds
-from trainer.calibration import AnyPart, calibrate_scores, calibrated_scores
+from trainer.calibration import calibrate_scores, calibrated_scores
 from trainer.evaluation import FalseAlarms, count_false_alarms
 from trainer.folds import FoldedWindows
 

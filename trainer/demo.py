@@ -10,13 +10,13 @@ from typing import Any
 
 from firmware_bridge.recording import Recording
 from firmware_bridge.signals import make_signal
+from trainer.bundle import Target
 from trainer.datasets import simulated_source
-from trainer.fit import FitReport, OnProgress, Target, fit
-from trainer.models import NetworkSettings
-from trainer.settings import FitSettings
+from trainer.fit import fit
+from trainer.making import FitReport
+from trainer.progress import OnProgress
+from trainer.settings import FitSettings, Method, NetworkSettings, TrainingSettings
 from trainer.synthetic import record
-from trainer.thresholds import Method
-from trainer.training import TrainingSettings
 
 # Half the usual window keeps the file small. The lines are so high because a fault of the demo's size
 # exceeds any line, and the machine shall be quiet for as long as somebody watches.

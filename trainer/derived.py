@@ -11,18 +11,18 @@ from agent.decode import encode
 from agent.inference.arrays import FloatArray
 from agent.inference.bundle import Bundle, Golden
 from agent.inference.detector import Detector
-from agent.inference.manifest import Manifest
+from agent.inference.manifest import AnyPart, Manifest
 from agent.inference.model import TFLiteModel
 from agent.inference.part import Models
-from trainer.bundle import golden_windows, write_bundle
-from trainer.calibration import AnyPart, calibrate_scores
+from trainer.bundle import Target, golden_windows, write_bundle
+from trainer.calibration import calibrate_scores
 from trainer.crossfit import false_alarms, out_of_fold
 from trainer.datasets import Source, check_sources
 from trainer.errors import DataError
 from trainer.evaluation import FalseAlarms
-from trainer.fit import OnProgress, Target
 from trainer.folds import fold_windows
 from trainer.parts import refit_parts
+from trainer.progress import OnProgress
 from trainer.quiet import diverted_output
 from trainer.scored import ScoredRecording, check_rate, learnt_from
 from trainer.signing import Signer

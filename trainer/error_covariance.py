@@ -11,7 +11,7 @@ from agent.inference.model import TFLiteModel
 from agent.inference.reconstruction import ReconstructionPart
 from agent.inference.window_numbers import WindowNumbers
 from trainer.errors import DataError
-from trainer.scaling import short
+from trainer.rounding import short
 
 Array = npt.NDArray[np.float64]
 

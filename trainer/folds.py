@@ -14,11 +14,10 @@ from agent.inference.arrays import FloatArray
 from agent.inference.window import WindowSpec, cut, segment_begins, window_starts
 from firmware_bridge.recording import Recording
 from trainer.errors import DataError
+from trainer.settings import FOLDS
 
 IndexArray = npt.NDArray[np.int64]
 
-FOLDS = 5
-"""Contiguous blocks that each recording is cut into; block k of every recording is fold k."""
 
 MIN_INDEPENDENT = 10
 """Windows laid end to end that there must be: with fewer no line can be placed that means anything."""

@@ -8,18 +8,18 @@ from typing import Literal
 
 from agent.inference.features import RawFeatures
 from agent.inference.model import TFLiteModel
-from trainer.bundle import check_writable
+from trainer.bundle import Target, check_writable
 from trainer.conversion import check_graph
 from trainer.datasets import Source, check_sources
 from trainer.errors import ChoiceError
-from trainer.fit import FitReport, Graph, Graphs, Target, bundle_up
-from trainer.models import NetworkSettings
-from trainer.provenance import TrainingRecord
+from trainer.learners import Learned, NetworkLearner
+from trainer.making import FitReport, bundle_up
 from trainer.quiet import diverted_output
 from trainer.scaling import fit_features
-from trainer.settings import FitSettings
+from trainer.settings import FitSettings, NetworkSettings
 from trainer.signing import Signer
 from trainer.subject import Subject, take
+from trainer.training import TrainingRecord
 
 IMPORT = "import"
 """Architecture of an imported network."""
@@ -69,10 +69,10 @@ def import_model(
         network=NetworkSettings(IMPORT, ()),
     )
     subject = take(sources, settings)
-    graph = Graph(_features(subject, scale), content)
-    folds, sessions = [graph] * settings.folds, [graph] * len(subject.groups)
-    graphs = Graphs(folds, sessions, graph, None, TrainingRecord(0, 0, 0, None, None))
-    return bundle_up(subject, graphs, settings, target, signer)
+    learner = NetworkLearner(_features(subject, scale), content, subject, settings)
+    folds, sessions = [learner] * settings.folds, [learner] * len(subject.groups)
+    learned = Learned(folds, sessions, learner, TrainingRecord(0, 0, 0, None, None))
+    return bundle_up(subject, learned, settings, target, signer)
 
 
 def _features(subject: Subject, scale: Scale) -> RawFeatures:

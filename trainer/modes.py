@@ -16,8 +16,9 @@ from agent.inference.reconstruction import ReconstructionPart
 from agent.inference.window_numbers import WindowNumbers
 from trainer.errors import ConversionError
 from trainer.evaluation import Fidelity, compare, refuse_unfaithful
-from trainer.quantization import QUANTIZATIONS, Quantization, time_per_window_us
+from trainer.quantization import time_per_window_us
 from trainer.quiet import diverted_output
+from trainer.settings import QUANTIZATIONS, Quantization
 from trainer.virtual_defects import KINDS, with_defect
 
 _JUDGED = 1000

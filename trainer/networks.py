@@ -19,17 +19,18 @@ from firmware_bridge.recording import Recording
 from trainer.checkpoint import Checkpoint, Slot
 from trainer.folds import FoldedWindows, fold_windows
 from trainer.models import patches
-from trainer.provenance import TrainingRecord
-from trainer.quantization import REPRESENTATIVES, Quantization, convert
 from trainer.quiet import load_keras
-from trainer.scaling import fit_features, short
+from trainer.rounding import short
+from trainer.scaling import fit_features
 from trainer.settings import PATCHES, FitSettings
-from trainer.training import History, Trained, train
+from trainer.training import History, Trained, TrainingRecord, train
 
 if TYPE_CHECKING:
     import keras
 
 
+REPRESENTATIVES = 500
+"""Windows that int8 takes its ranges from."""
 OnLoss = Callable[[float, float], None]
 """Told of the progress: the share of all training that is done, and the loss."""
 
@@ -51,14 +52,6 @@ class Network:
     """Returns the Keras model."""
     representatives: FloatArray
     """Features of some windows that it learnt from; int8 takes its ranges from them."""
-
-    def graph(self, quantization: Quantization) -> bytes:
-        """Return the TFLite graph.
-
-        Raises:
-            ConversionError: If the converter fails, or its graph would crash a gateway or be refused by it.
-        """
-        return convert(self.build(), quantization, self.representatives)
 
 
 @dataclass(frozen=True)

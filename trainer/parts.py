@@ -10,14 +10,14 @@ from agent.inference.columns import TimeColumns, ValueColumns, VariationColumns
 from agent.inference.distance import DistancePart
 from agent.inference.features import centred
 from agent.inference.level import LevelPart
+from agent.inference.manifest import AnyPart
 from agent.inference.model import TFLiteModel
 from agent.inference.reconstruction import ReconstructionPart
-from trainer.calibration import AnyPart
 from trainer.distances import fit_bands, fit_time
 from trainer.error_covariance import fit_error_distance
 from trainer.folds import FoldedWindows
+from trainer.level import fit_level
 from trainer.process import fit_process
-from trainer.scaling import fit_level
 from trainer.settings import FitSettings, PartName
 
 _SHARES: dict[PartName, float] = {"level": 0.01, "time": 0.01, "spectrum": 0.39, "network": 0.59}

@@ -18,11 +18,7 @@ from agent.inference.distance import DistancePart
 from agent.inference.window_numbers import WindowNumbers
 from trainer.distances import Drift, fit_distance, median_deviation
 from trainer.errors import DataError
-from trainer.scaling import short
-from trainer.settings import PROCESS_BELOW_HZ
-
-PROCESS_LENGTH = 20
-"""Samples per window by default."""
+from trainer.rounding import short
 
 _DRIFT_TIMES = 6.0
 """A random walk whose stretches scatter by a variance v has moved by 6 v, in the mean square, after as long
@@ -36,11 +32,6 @@ _LEAST_SPREAD = 0.1
 """Of a window's value in spreads of the samples, and of the logarithm of its variation."""
 _LEAST_OF_DEVIATION = 0.3
 _DECILES_TO_SIGMA = 2.563
-
-
-def is_process(rate_hz: float | None) -> bool:
-    """Tell whether recordings hold process values, from their sample rate."""
-    return rate_hz is not None and rate_hz < PROCESS_BELOW_HZ
 
 
 def fit_process(

@@ -6,7 +6,7 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from trainer.datasets import Source
 from trainer.evaluation import FalseAlarms, Fidelity
 from trainer.modes import ModeFigures
 from trainer.settings import FitSettings
-from trainer.training import History
+from trainer.training import TrainingRecord
 
 _LIBRARIES = ("judder", "keras", "tensorflow", "numpy")
 
@@ -43,23 +43,6 @@ class WindowCounts:
     """Each window was judged by what the other folds taught."""
     independent: int
     """Laid end to end, rounded down."""
-
-
-@dataclass(frozen=True)
-class TrainingRecord:
-    """What training came to."""
-
-    parameters: int
-    epochs: int
-    """Run at most, by any fold; steps of the default network."""
-    best_epoch: int
-    """After which the networks without a fold did best, in the median; the one that ships stops there."""
-    loss: float | None
-    """Of the network that ships, on what it learnt from; None for an imported one."""
-    validation_loss: float | None
-    """Of the networks without a fold on held-out windows, their mean; None where none stops the training."""
-    history: History = field(default_factory=History)
-    """Learning curves of a typical fold; of the default network's reports."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,18 +12,24 @@ from agent.inference.arrays import FloatArray
 from agent.inference.model import TFLiteModel
 from trainer.converter import shared_converter
 from trainer.errors import ConversionError
+from trainer.networks import REPRESENTATIVES, Network
 from trainer.quiet import diverted_output
+from trainer.settings import QUANTIZATIONS, Quantization
 
 if TYPE_CHECKING:
     import keras
 
 
-Quantization = Literal["int8", "float16", "float32", "dynamic"]
-QUANTIZATIONS: tuple[Quantization, ...] = get_args(Quantization)
-
-REPRESENTATIVES = 500
-"""Windows that int8 takes its ranges from."""
 _TIMED = 50
+
+
+def convert_network(network: Network, quantization: Quantization) -> bytes:
+    """Return a trained network as a TFLite graph; see ``convert``.
+
+    Raises:
+        ConversionError: If the converter fails, or its graph is not fit for gateways.
+    """
+    return convert(network.build(), quantization, network.representatives)
 
 
 def convert(model: keras.Model, quantization: Quantization, representatives: FloatArray) -> bytes:

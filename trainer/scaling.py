@@ -1,4 +1,4 @@
-"""What is normal about the training windows: scales of the features, and the level of each axis."""
+"""What a network sees of a window: features, with scales from the windows that it learns from."""
 
 from __future__ import annotations
 
@@ -17,14 +17,11 @@ from agent.inference.features import (
     centred,
     mean_square,
 )
-from agent.inference.level import LevelPart, rms_columns
 from agent.inference.window_numbers import WindowNumbers
 from trainer.errors import ChoiceError, DataError
+from trainer.rounding import short
+from trainer.settings import FeatureKind
 
-FeatureKind = Literal["raw", "minmax", "spectrum", "amplitude"]
-"""The window over its RMS, or mapped to 0..1; the logarithm of the spectrum, or its amplitude."""
-
-_MIN_SPREAD = 0.02
 _FLOOR_SHARE = 0.2
 _MIN_FLOOR_G = 1e-9
 _DEVIATION_SHARE = 0.5
@@ -48,7 +45,7 @@ def fit_features(
     """
     x = centred(windows)
     scale_g = np.sqrt(mean_square(x).mean(axis=0, dtype=np.float64))
-    _check_moving(scale_g, axes)
+    check_moving(scale_g, axes)
     if kind in ("spectrum", "amplitude"):
         return _fit_spectrum(x, "log" if kind == "spectrum" else "linear", _checked(bands, windows.shape[1]))
     if bands is not None:
@@ -57,37 +54,6 @@ def fit_features(
         low, high = (extreme(x, axis=(0, 1)).astype(np.float64) for extreme in (np.min, np.max))
         return RawFeatures("raw", short(high - low), short(low))
     return RawFeatures("raw", short(scale_g))
-
-
-def fit_level(windows: FloatArray, axes: Sequence[str]) -> LevelPart:
-    """Return the level part, with a weight of 1 and without its tails.
-
-    The spread is read from the upper and the lower decile, and never less than 2 % of the median.
-
-    Args:
-        windows: Training windows, shape (n_windows, length, n_axes).
-        axes: Names of the axes.
-
-    Raises:
-        DataError: If an axis is silent in half of the windows.
-    """
-    rms = rms_columns(centred(windows)).astype(np.float64)
-    median = np.median(rms, axis=0)
-    _check_moving(median, axes)
-    low, high = np.quantile(rms / median, (0.1, 0.9), axis=0)
-    return LevelPart(
-        "level",
-        "level",
-        1.0,
-        short(median),
-        short(np.maximum(high - 1.0, _MIN_SPREAD)),
-        short(np.maximum(1.0 - low, _MIN_SPREAD)),
-    )
-
-
-def short(values: npt.NDArray[np.float64]) -> tuple[float, ...]:
-    """Return numbers rounded to six digits: a manifest need not hold more than float32 can."""
-    return tuple(float(f"{value:.6g}") for value in values)
 
 
 def _checked(bands: int | None, length: int) -> int:
@@ -123,7 +89,16 @@ def _least_deviation(deviation: npt.NDArray[np.float64], scale: Literal["log", "
     return _DEVIATION_SHARE * float(np.median(deviation))
 
 
-def _check_moving(scale: npt.NDArray[np.float64], axes: Sequence[str]) -> None:
+def check_moving(scale: npt.NDArray[np.float64], axes: Sequence[str]) -> None:
+    """Refuse an axis that does not move.
+
+    Args:
+        scale: RMS of each axis, and whatever comes after them.
+        axes: Their names.
+
+    Raises:
+        DataError: With the axis.
+    """
     for axis, value in zip(axes, scale[: len(axes)], strict=True):
         if not value > 0:
             raise DataError(

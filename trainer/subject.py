@@ -11,8 +11,7 @@ import numpy.typing as npt
 from agent.inference.window import WindowSpec
 from trainer.datasets import Source, check_sources, choose_window, common_rate
 from trainer.folds import FoldedWindows, fold_windows, session_groups
-from trainer.process import PROCESS_LENGTH, is_process
-from trainer.settings import FitSettings
+from trainer.settings import PROCESS_LENGTH, FitSettings, is_process
 
 
 @dataclass(frozen=True)

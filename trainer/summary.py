@@ -12,10 +12,11 @@ from agent.inference.reconstruction import ReconstructionPart
 from agent.inference.scoring import Threshold
 from trainer.choosing import SpectrumChoices
 from trainer.evaluation import FalseAlarms
-from trainer.fit import FitReport
+from trainer.making import FitReport
 from trainer.models import ARCHITECTURES
-from trainer.provenance import Provenance, TrainingRecord
+from trainer.provenance import Provenance
 from trainer.settings import PATCHES
+from trainer.training import TrainingRecord
 
 _INTERNAL = ("parts", "combination", "members", "golden_tolerance")
 

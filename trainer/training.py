@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,37 +13,18 @@ import numpy.typing as npt
 from agent.inference.arrays import FloatArray
 from trainer.checkpoint import Slot, Snapshot
 from trainer.errors import TrainingError
-from trainer.loops import Learning, Loop, LossName, make_loop
-from trainer.models import ARCHITECTURES, NetworkSettings, build_model, shipped_model, solve_model
+from trainer.loops import Learning, Loop, make_loop
+from trainer.models import ARCHITECTURES, build_model, shipped_model, solve_model
 from trainer.quiet import load_keras
+from trainer.settings import NetworkSettings, TrainingSettings
 
 if TYPE_CHECKING:
     import keras
 
 Array = npt.NDArray[Any]
 
-Loss = LossName
-
 EpochCallback = Callable[[float], None]
 """Called after each epoch with the validation loss; with the training loss where nothing is held out."""
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """How the network is trained."""
-
-    epochs: int = 200
-    """At most."""
-    patience: int = 10
-    """Epochs without a better validation loss after which training stops; the best weights are kept. Without
-    validation windows all epochs are run, and the last weights are kept."""
-    batch_size: int = 64
-    learning_rate: float = 1e-3
-    """Of Adam (Kingma and Ba 2015)."""
-    seed: int = 0
-    """Same seed and machine, same weights."""
-    loss: Loss = "mse"
-    """Mean squared or mean absolute error of the reconstructed features."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +45,23 @@ class History:
         """Return the curves with one more epoch."""
         later = () if validation_loss is None else (validation_loss,)
         return History((*self.loss, loss), (*self.validation_loss, *later))
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """What training came to."""
+
+    parameters: int
+    epochs: int
+    """Run at most, by any fold; steps of the default network."""
+    best_epoch: int
+    """After which the networks without a fold did best, in the median; the one that ships stops there."""
+    loss: float | None
+    """Of the network that ships, on what it learnt from; None for an imported one."""
+    validation_loss: float | None
+    """Of the networks without a fold on held-out windows, their mean; None where none stops the training."""
+    history: History = field(default_factory=History)
+    """Learning curves of a typical fold; of the default network's reports."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from agent.inference.scoring import Threshold, Thresholds
 from trainer.errors import DataError, MethodError
 from trainer.labels import Label
 from trainer.scored import ScoredRecording, labelled_scores
-from trainer.thresholds import Method, MethodKind, parse_method
+from trainer.settings import Method, MethodKind, parse_method
 
 MIN_PEAKS = 10
 """Separate peaks below which nothing can be extrapolated."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from agent.decode import Pattern, Range, decode, encode, parse_json
 from agent.inference.distance import DistancePart
@@ -23,6 +23,10 @@ can tell."""
 Name = Annotated[str, Pattern(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "letters, digits, '.', '_', '-'")]
 
 
+AnyPart: TypeAlias = LevelPart | DistancePart | ReconstructionPart
+"""Told apart by their ``kind``."""
+
+
 @dataclass(frozen=True)
 class Manifest:
     """What stands in ``manifest.json``; the published form is docs/bundle/manifest.schema.json."""
@@ -35,7 +39,7 @@ class Manifest:
     unit: str
     """Unit of the samples: ``g`` for acceleration."""
     window: WindowSpec
-    parts: tuple[LevelPart | DistancePart | ReconstructionPart, ...]
+    parts: tuple[AnyPart, ...]
     combination: Tail
     """Tail of the joined parts (see ``scoring.joined``)."""
     thresholds: Thresholds

@@ -12,10 +12,11 @@ import pytest
 from agent.inference.detector import judge_recording, open_detector
 from agent.inference.model import TFLiteModel
 from trainer.errors import ChoiceError
-from trainer.models import ARCHITECTURES, NetworkSettings, build_model, check_network, with_layers
-from trainer.quantization import Quantization, convert
+from trainer.models import ARCHITECTURES, build_model, check_network, with_layers
+from trainer.quantization import convert
 from trainer.quiet import load_keras
-from trainer.training import Trained, TrainingSettings, train
+from trainer.settings import NetworkSettings, Quantization, TrainingSettings
+from trainer.training import Trained, train
 
 Run = Callable[..., Any]
 _QUICK = (

@@ -17,8 +17,9 @@ import pytest
 from agent.inference.features import PatchFeatures
 from trainer.checkpoint import Checkpoint, Snapshot
 from trainer.errors import CheckpointError, Interrupted
-from trainer.models import NetworkSettings, patches
-from trainer.training import TrainingSettings, train
+from trainer.models import patches
+from trainer.settings import NetworkSettings, TrainingSettings
+from trainer.training import train
 
 Run = Callable[..., Any]
 

@@ -15,8 +15,8 @@ from agent.judging.alarm import Alarm
 from agent.judging.alert import Change
 from firmware_bridge.errors import SensorError
 from firmware_bridge.signals import RotatingMachine
+from trainer.bundle import Target
 from trainer.demo import build_demo, demo_machine
-from trainer.fit import Target
 from trainer.synthetic import record
 
 

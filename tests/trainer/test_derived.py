@@ -14,10 +14,10 @@ from agent.inference.bundle import Bundle, read_bundle
 from agent.inference.distance import DistancePart
 from agent.inference.features import centred
 from agent.inference.level import LevelPart
+from trainer.bundle import Target
 from trainer.derived import recalibrate
 from trainer.distances import fit_bands, fit_time
 from trainer.errors import DataError
-from trainer.fit import Target
 
 Run = Callable[..., Any]
 DEMO = Path(__file__).parents[2] / "agent" / "demo" / "demo-1.judder"

@@ -12,8 +12,9 @@ import pytest
 from agent.inference.model import _runtime
 from trainer.errors import OutputError
 from trainer.export import check_folder, export
-from trainer.models import NetworkSettings, load_model
-from trainer.training import TrainingSettings, train
+from trainer.models import load_model
+from trainer.settings import NetworkSettings, TrainingSettings
+from trainer.training import train
 
 Run = Callable[..., Any]
 

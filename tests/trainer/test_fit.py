@@ -14,10 +14,11 @@ from agent.inference.detector import Detector, open_detector
 from agent.inference.scoring import Level
 from agent.inference.window_numbers import WindowNumbers
 from firmware_bridge.signals import RotatingMachine
+from trainer.bundle import Target
 from trainer.distances import fit_bands, fit_time
-from trainer.fit import FitReport, Target, fit
-from trainer.folds import FOLDS
-from trainer.settings import FitSettings
+from trainer.fit import fit
+from trainer.making import FitReport
+from trainer.settings import FOLDS, FitSettings
 
 RATE_HZ = 200.0
 SETTINGS = FitSettings(window_length=64, steps=300)

@@ -14,10 +14,11 @@ from hypothesis.extra import numpy as hnp
 
 from agent.inference.arrays import FloatArray
 from agent.inference.features import Features, PatchFeatures, RawFeatures
-from trainer.models import NetworkSettings, build_model, shipped_model
+from trainer.models import build_model, shipped_model
 from trainer.models.patches import convolutional, layer_sizes
 from trainer.quantization import convert
 from trainer.report.latent import bottleneck, latent_codes, principal_plane
+from trainer.settings import NetworkSettings
 
 STEPS, AXES = 8, 2
 RAW = RawFeatures("raw", (1.0,) * AXES)

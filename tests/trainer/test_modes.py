@@ -11,10 +11,10 @@ import pytest
 from agent.inference.features import RawFeatures
 from agent.inference.reconstruction import ReconstructionPart
 from trainer.errors import ConversionError
-from trainer.models import NetworkSettings
 from trainer.modes import ModeFigures, choose_mode, compare_modes
-from trainer.quantization import Quantization, convert
-from trainer.training import TrainingSettings, train
+from trainer.quantization import convert
+from trainer.settings import NetworkSettings, Quantization, TrainingSettings
+from trainer.training import train
 
 SCALED = RawFeatures("raw", (1.0, 1.0))
 PART = ReconstructionPart(

@@ -18,7 +18,8 @@ from agent.inference.scoring import Level
 from agent.inference.window_numbers import WindowNumbers
 from firmware_bridge.recording import save_recording
 from trainer.errors import DataError
-from trainer.process import fit_process, is_process
+from trainer.process import fit_process
+from trainer.settings import is_process
 
 Run = Callable[..., Any]
 

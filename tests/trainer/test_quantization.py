@@ -16,10 +16,11 @@ from trainer.child import Child
 from trainer.conversion import DenseLayer, check_graph, crash_on_arm, dense_layers
 from trainer.converter import Converter
 from trainer.errors import ConversionError
-from trainer.models import NetworkSettings, build_model, load_model
-from trainer.quantization import QUANTIZATIONS, Quantization, convert
+from trainer.models import build_model, load_model
+from trainer.quantization import convert
 from trainer.quiet import load_keras
-from trainer.training import TrainingSettings, train
+from trainer.settings import QUANTIZATIONS, NetworkSettings, Quantization, TrainingSettings
+from trainer.training import train
 
 SHAPE = (16, 2)
 

@@ -8,7 +8,9 @@ import pytest
 from agent.inference.features import RawFeatures, SpectrumFeatures
 from agent.inference.window_numbers import WindowNumbers
 from trainer.errors import DataError
-from trainer.scaling import FeatureKind, fit_features, fit_level
+from trainer.level import fit_level
+from trainer.scaling import fit_features
+from trainer.settings import FeatureKind
 
 
 def sines(amplitudes: list[float], n_windows: int = 40, length: int = 64) -> np.ndarray:

@@ -20,10 +20,10 @@ import pytest
 from firmware_bridge.recording import Recording, Segment, save_recording
 from trainer.errors import Interrupted, SearchError, SpaceError, TrainingError
 from trainer.quiet import load_keras
+from trainer.settings import TrainingSettings
 from trainer.sweep import search, trials
 from trainer.sweep.space import Dimension, Space, default_space, load_space, network_of, searchable
 from trainer.sweep.trials import Job, open_study, run_trial
-from trainer.training import TrainingSettings
 
 Run = Callable[..., Any]
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from trainer.errors import MethodError
-from trainer.thresholds import Method, parse_method, place
+from trainer.settings import Method, parse_method
+from trainer.thresholds import place
 
 SCORES = np.array([-1.0, -1.0, 1.0, 1.0])
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from trainer.errors import TrainingError
-from trainer.models import NetworkSettings
 from trainer.models.patches import enough_steps
-from trainer.training import Trained, TrainingSettings, train
+from trainer.settings import NetworkSettings, TrainingSettings
+from trainer.training import Trained, train
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,10 @@ from agent.inference.scoring import Level
 from firmware_bridge.recording import Recording, Segment
 from trainer.benchmark.events import EventFigures, count_events, observe
 from trainer.benchmark.recordings import Labelled, labelled_robot_arm, valve_files
+from trainer.bundle import Target
 from trainer.datasets import simulated_source
-from trainer.fit import OnProgress, Target, fit
+from trainer.fit import fit
+from trainer.progress import OnProgress
 from trainer.settings import FitSettings
 
 VALVE_TRAINING_ROWS = 400

@@ -17,12 +17,15 @@ from agent.inference.window import WindowSpec
 from agent.judging.alarm import Alarm, episodes
 from trainer.benchmark.baselines import BASELINES
 from trainer.benchmark.figures import Figures, Machine, Scores, figures, two_of_three, windows_of
+from trainer.bundle import Target
 from trainer.datasets import simulated_source
 from trainer.errors import ChoiceError
-from trainer.fit import OnProgress, Target, bundle_up, converted, laid_out, learn
-from trainer.models import NetworkSettings
+from trainer.fit import converted, laid_out, learn
+from trainer.making import bundle_up
+from trainer.models import default_features
 from trainer.networks import Networks
-from trainer.settings import PATCHES, FitSettings, default_features
+from trainer.progress import OnProgress
+from trainer.settings import PATCHES, FitSettings, NetworkSettings
 from trainer.subject import Subject, take
 
 _SIGMAS = 3.0
@@ -86,10 +89,10 @@ def _judder(machine: Machine, subject: Subject, settings: FitSettings, on_progre
 def _detector(
     subject: Subject, networks: Networks, settings: FitSettings, on_progress: OnProgress
 ) -> tuple[Detector, str]:
-    chosen, graphs = converted(subject, networks, settings, on_progress)
+    chosen, learned = converted(subject, networks, settings, on_progress)
     with tempfile.TemporaryDirectory() as folder:
         target = Target(Path(folder) / "machine-1.judder", "machine", "1")
-        bundle_up(subject, graphs, chosen, target, None)
+        bundle_up(subject, learned, chosen, target, None)
         detector, _ = open_detector(target.path)
     return detector, chosen.quantization
 

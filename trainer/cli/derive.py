@@ -35,8 +35,8 @@ from trainer.errors import MethodError
 if TYPE_CHECKING:
     from agent.inference.bundle import Bundle
     from agent.inference.detector import Detector
+    from trainer.bundle import Target
     from trainer.derived import DerivedReport
-    from trainer.fit import Target
     from trainer.signing import Signer
     from trainer.tuning import LineMethod
 
@@ -80,7 +80,7 @@ def threshold(
     """
     from trainer.derived import move_lines
     from trainer.labels import Label
-    from trainer.thresholds import Method
+    from trainer.settings import Method
 
     methods = {level: given for level, given in (("warning", method), ("alarm", alarm)) if given}
     if not methods:

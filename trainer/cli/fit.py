@@ -22,27 +22,29 @@ from trainer.cli.options import (
 )
 from trainer.cli.progress import progress_bar
 from trainer.errors import MethodError
-from trainer.folds import FOLDS
-from trainer.models import ARCHITECTURES
-from trainer.quantization import QUANTIZATIONS, Quantization
-from trainer.scaling import FeatureKind
+from trainer.models import ARCHITECTURES, default_features
 from trainer.settings import (
+    FOLDS,
     KINDS,
     PART_NAMES,
     PATCHES,
     PROCESS_BELOW_HZ,
+    QUANTIZATIONS,
     USUAL_BANDS,
+    FeatureKind,
     FitSettings,
     Kind,
+    Loss,
+    Method,
     Metric,
     PartName,
-    default_features,
+    Quantization,
+    TrainingSettings,
+    parse_method,
 )
-from trainer.thresholds import Method, parse_method
-from trainer.training import Loss, TrainingSettings
 
 if TYPE_CHECKING:
-    from trainer.fit import FitReport
+    from trainer.making import FitReport
 
 _FIXED = ("features", "bands", "metric", "eps", "epochs", "batch_size", "learning_rate", "loss")
 """Options that some architectures do not leave to choice."""

@@ -10,10 +10,9 @@ import click
 from trainer.cli.data_options import DataChoice, ManyFiles, data_options
 from trainer.cli.options import json_option
 from trainer.cli.progress import progress_bar
-from trainer.scaling import FeatureKind
-from trainer.settings import FitSettings, default_features
+from trainer.models import default_features
+from trainer.settings import FeatureKind, FitSettings, Loss, TrainingSettings
 from trainer.sweep.space import Space, default_space, default_text, load_space, searchable
-from trainer.training import Loss, TrainingSettings
 
 _OBJECTIVES = ("loss", "roc-auc", "pr-auc")
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -93,7 +92,8 @@ def sweep(
     With labelled recordings (--normal, --anomalous, or --data with --labels) a trial is judged by how well
     the reconstruction's error tells them apart. Nothing is written but the file of the trials.
     """
-    from trainer.models import ARCHITECTURES, NetworkSettings
+    from trainer.models import ARCHITECTURES
+    from trainer.settings import NetworkSettings
 
     if objective not in (None, "loss") and not chosen:
         raise click.UsageError(f"--objective {objective} needs labelled recordings: --normal and --anomalous")

@@ -8,26 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from agent.inference.arrays import FloatArray
+from trainer.settings import Loss
 
 if TYPE_CHECKING:
     import keras
 
 Array = npt.NDArray[Any]
 
-LossName = Literal["mse", "mae"]
-
 
 @dataclass(frozen=True)
 class Learning:
     """What the loop needs to know."""
 
-    loss: LossName
+    loss: Loss
     batch_size: int
     learning_rate: float | keras.optimizers.schedules.LearningRateSchedule
     """Of Adam (Kingma and Ba 2015)."""

@@ -6,21 +6,15 @@ import importlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from agent.inference.arrays import FloatArray
 from trainer.errors import ChoiceError
+from trainer.settings import FeatureKind, NetworkSettings
 
 if TYPE_CHECKING:
     import keras
 
-
-ACTIVATIONS = ("relu", "tanh")
-"""Those that every TFLite runtime computes in full int8."""
-
-View = Literal["window", "time", "feature"]
-"""What one observation of the principal components is: a whole window, the axes at one time step, or the
-time steps of one axis."""
 
 MAX_UNROLLED_CELLS = 384
 """LSTM cells (layers x time steps) that are laid out one by one in the graph, some 4 to 10 kB each."""
@@ -58,34 +52,6 @@ ARCHITECTURES: dict[str, Architecture] = {
     "vae": Architecture("trainer.models.vae", (64, 8)),
     "pca": Architecture("trainer.models.pca", (), closed_form=True),
 }
-
-
-@dataclass(frozen=True)
-class NetworkSettings:
-    """What the network looks like."""
-
-    architecture: str = "dense"
-    """A key of ``ARCHITECTURES``."""
-    units: tuple[int, ...] = (64, 16, 64)
-    """Sizes of the hidden layers: all of them for dense, spectral and lstm; of the encoder, whose mirror the
-    decoder is, for conv (filters), lstm-bottleneck and vae (the last is the latent size). Empty: those of
-    ``with_layers``."""
-    activation: str = "relu"
-    """One of ``ACTIVATIONS``; an LSTM has its own."""
-    dropout: float = 0.0
-    """Share of each hidden layer's outputs that is silenced in training."""
-    kernel: int = 5
-    """Steps that a filter of conv spans."""
-    kl_weight: float = 0.1
-    """Of vae: weight of the Kullback-Leibler divergence, which is the variance of what the decoder may leave,
-    in units of the features' variance."""
-    kl_warm_up_steps: int = 500
-    """Batches over which that weight grows from 0, so that the latent space is used before it is punished."""
-    view: View = "window"
-    """Of pca."""
-    components: int | float | None = None
-    """Of pca: how many, or below 1 the share of variance to explain; None for the most likely number on
-    held-out data."""
 
 
 def build_model(settings: NetworkSettings, shape: tuple[int, int]) -> keras.Model:
@@ -227,3 +193,9 @@ def _check_loop(settings: NetworkSettings, steps: int, quantization: str) -> Non
 
 def _module(settings: NetworkSettings) -> ModuleType:
     return importlib.import_module(ARCHITECTURES[settings.architecture].module)
+
+
+def default_features(architecture: str) -> FeatureKind:
+    """Return the features of an architecture if none are asked for."""
+    known = ARCHITECTURES.get(architecture)
+    return "spectrum" if known and known.spectrum else "raw"

@@ -15,7 +15,7 @@ from keras import layers
 from trainer.errors import ChoiceError
 
 if TYPE_CHECKING:
-    from trainer.models import NetworkSettings
+    from trainer.settings import NetworkSettings
 
 
 def build(settings: NetworkSettings, shape: tuple[int, int]) -> keras.Model:

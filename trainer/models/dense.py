@@ -8,7 +8,7 @@ import keras
 from keras import layers
 
 if TYPE_CHECKING:
-    from trainer.models import NetworkSettings
+    from trainer.settings import NetworkSettings
 
 
 def build(settings: NetworkSettings, shape: tuple[int, int]) -> keras.Model:

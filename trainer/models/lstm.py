@@ -16,7 +16,7 @@ from keras import layers
 from trainer.models import unrolled
 
 if TYPE_CHECKING:
-    from trainer.models import NetworkSettings
+    from trainer.settings import NetworkSettings
 
 
 @keras.saving.register_keras_serializable(package="judder")

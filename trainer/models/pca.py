@@ -14,7 +14,7 @@ from agent.inference.arrays import FloatArray
 from trainer.errors import ChoiceError
 
 if TYPE_CHECKING:
-    from trainer.models import NetworkSettings, View
+    from trainer.settings import NetworkSettings, View
 
 Array = npt.NDArray[np.float64]
 

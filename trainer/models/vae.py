@@ -11,7 +11,7 @@ from keras import layers, ops
 from trainer.errors import ChoiceError
 
 if TYPE_CHECKING:
-    from trainer.models import NetworkSettings
+    from trainer.settings import NetworkSettings
 
 
 @keras.saving.register_keras_serializable(package="judder")

@@ -32,9 +32,9 @@ from trainer.folds import fold_windows
 from trainer.labels import Label, LabelledSource, window_labels
 from trainer.models import check_network
 from trainer.scaling import fit_features
-from trainer.settings import FitSettings
+from trainer.settings import FitSettings, Loss, TrainingSettings
 from trainer.sweep.space import Dimension, Space, network_of, training_of
-from trainer.training import Loss, Trained, TrainingSettings, train
+from trainer.training import Trained, train
 
 if TYPE_CHECKING:
     import keras
