@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from agent.inference.bundle import Bundle, read_bundle
 from firmware_bridge.recording import Recording, Segment
-from trainer.bundle import Target
-from trainer.datasets import simulated_source
+from trainer.bundles.writing import Target
 from trainer.fit import fit
-from trainer.models.patches import REPORTS
+from trainer.networks.models.patches import REPORTS
+from trainer.recordings.datasets import simulated_source
 from trainer.settings import FitSettings
 
 RATE_HZ = 3200.0

@@ -21,7 +21,7 @@ from agent.inference.bundle import MANIFEST, read_bundle
 from agent.inference.manifest import manifest_bytes
 from agent.inference.window import WindowSpec
 from benchmarks.window_path import BUNDLE
-from trainer.datasets import default_hop
+from trainer.recordings.datasets import default_hop
 
 DEMO = BUNDLE.parent
 SETTLE_S = 6.0

@@ -28,9 +28,9 @@ from firmware_bridge.recording import Recording
 from trainer.benchmark.events import count_events, observe, told
 from trainer.benchmark.figures import Machine
 from trainer.benchmark.recordings import ceiling_fan, cwru, labelled_robot_arm, lorenz
-from trainer.bundle import Target
-from trainer.datasets import simulated_source
+from trainer.bundles.writing import Target
 from trainer.fit import fit
+from trainer.recordings.datasets import simulated_source
 from trainer.settings import FitSettings
 
 Scores = npt.NDArray[np.float64]

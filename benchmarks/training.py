@@ -19,9 +19,9 @@ import numpy as np
 from agent.inference.arrays import FloatArray
 from agent.inference.window import WindowSpec, cut, window_starts
 from firmware_bridge.recording import load_recording
-from trainer.quiet import load_keras
+from trainer.networks.training import train
 from trainer.settings import NetworkSettings, TrainingSettings
-from trainer.training import train
+from trainer.system.quiet import load_keras
 
 _FILE = "robot_arm/normal_20170202_2229.csv"
 _SHARE = 0.8

@@ -27,7 +27,7 @@ from agent.sensing.ring_buffer import RingBuffer, WindowReader
 from benchmarks.bundles import RATE_HZ, default_bundle, healthy
 from benchmarks.timing import cpu_us
 from firmware_bridge.chip.accelerometer import SampleBlock
-from trainer.datasets import default_hop
+from trainer.recordings.datasets import default_hop
 
 BUNDLE = Path(agent.__file__).parent / "demo" / "demo-1.judder"
 

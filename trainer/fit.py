@@ -16,24 +16,24 @@ from pathlib import Path
 
 from agent.inference.arrays import FloatArray
 from agent.inference.features import Features
-from trainer.bundle import Target, check_writable
-from trainer.checkpoint import Checkpoint
-from trainer.choosing import SpectrumChoices, choose_spectrum
-from trainer.converter import shared_converter
-from trainer.datasets import Source
+from trainer.bundles.learners import Learned, NetworkLearner, learned_without_network, network_part
+from trainer.bundles.making import FitReport, bundle_up
+from trainer.bundles.signing import Signer
+from trainer.bundles.writing import Target, check_writable
+from trainer.conversion.converter import shared_converter
+from trainer.conversion.export import check_folder, export
+from trainer.conversion.quantization import convert_network
 from trainer.errors import ChoiceError
-from trainer.export import check_folder, export
-from trainer.learners import Learned, NetworkLearner, learned_without_network, network_part
-from trainer.making import FitReport, bundle_up
-from trainer.models import check_network, with_layers
-from trainer.modes import ModeFigures, choose_mode, compare_modes
-from trainer.networks import Networks, Task, train_networks
-from trainer.progress import OnProgress
-from trainer.quantization import convert_network
-from trainer.scaling import fit_features
+from trainer.evaluation.modes import ModeFigures, choose_mode, compare_modes
+from trainer.networks.checkpoint import Checkpoint
+from trainer.networks.features import fit_features
+from trainer.networks.left_out import Networks, Task, train_networks
+from trainer.networks.models import check_network, with_layers
+from trainer.parts.choosing import SpectrumChoices, choose_spectrum
+from trainer.recordings.datasets import Source
+from trainer.recordings.subject import Subject, take
 from trainer.settings import PATCHES, FitSettings, Quantization
-from trainer.signing import Signer
-from trainer.subject import Subject, take
+from trainer.system.progress import OnProgress
 
 
 def fit(

@@ -22,7 +22,7 @@ Kind = Literal["vibration", "process"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 PATCHES = "patches"
-"""The default architecture (``trainer.models.patches``), whose training and features are fixed."""
+"""The default architecture (``trainer.networks.models.patches``), whose training and features are fixed."""
 
 PROCESS_BELOW_HZ = 5.0
 """Values that are sampled more slowly are process values unless it is said otherwise."""
@@ -165,7 +165,7 @@ class FitSettings:
     window_length: int | None = None
     """Samples per window; None for the nearest power of two to 0.64 s, and 20 of process values."""
     hop: int | None = None
-    """Samples between windows; None for ``trainer.datasets.default_hop``; of process values a quarter."""
+    """Samples between windows; None for ``recordings.datasets.default_hop``; of process values a quarter."""
     features: FeatureKind = "raw"
     metric: Metric = "mae"
     """How a reconstruction is scored: by its mean absolute or mean squared error, or by the Mahalanobis
@@ -187,13 +187,13 @@ class FitSettings:
     folds: int = FOLDS
     """Contiguous blocks of each recording; windows of one are judged by what the others taught."""
     steps: int | None = None
-    """Steps in which the default networks are trained; None for ``trainer.models.patches.enough_steps``."""
+    """Steps in which the default networks are trained; None for ``networks.models.patches.enough_steps``."""
     bands: int | None = None
     """Bands that a spectrum is summed up in; None for every bin."""
     eps: float = 1e-3
     """Added to the variances of the errors before they are inverted, as a share of their mean."""
     kind: Kind | None = None
-    """What was recorded; None to tell by the sample rate (``trainer.process``)."""
+    """What was recorded; None to tell by the sample rate (``trainer.parts.process``)."""
     compare_modes: bool = True
     """All quantizations are measured; otherwise only the one that is asked for, as long as it will do."""
     may_leave_quantization: bool = False

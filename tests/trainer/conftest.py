@@ -15,8 +15,8 @@ from agent.inference.arrays import FloatArray
 from firmware_bridge.errors import RecordingError
 from firmware_bridge.recording import Recording, Segment, save_recording
 from trainer.cli.main import main
-from trainer.datasets import Source, simulated_source
 from trainer.recordings import load_recording
+from trainer.recordings.datasets import Source, simulated_source
 
 _RATE_HZ = 100.0
 _TINY = (

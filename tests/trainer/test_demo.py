@@ -15,9 +15,9 @@ from agent.judging.alarm import Alarm
 from agent.judging.alert import Change
 from firmware_bridge.errors import SensorError
 from firmware_bridge.signals import RotatingMachine
-from trainer.bundle import Target
+from trainer.bundles.writing import Target
 from trainer.demo import build_demo, demo_machine
-from trainer.synthetic import record
+from trainer.recordings.synthetic import record
 
 
 @pytest.fixture(scope="module")

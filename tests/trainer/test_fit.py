@@ -14,10 +14,10 @@ from agent.inference.detector import Detector, open_detector
 from agent.inference.scoring import Level
 from agent.inference.window_numbers import WindowNumbers
 from firmware_bridge.signals import RotatingMachine
-from trainer.bundle import Target
-from trainer.distances import fit_bands, fit_time
+from trainer.bundles.making import FitReport
+from trainer.bundles.writing import Target
 from trainer.fit import fit
-from trainer.making import FitReport
+from trainer.parts.distances import fit_bands, fit_time
 from trainer.settings import FOLDS, FitSettings
 
 RATE_HZ = 200.0

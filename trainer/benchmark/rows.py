@@ -16,11 +16,11 @@ from agent.inference.scoring import Level
 from firmware_bridge.recording import Recording, Segment
 from trainer.benchmark.events import EventFigures, count_events, observe
 from trainer.benchmark.recordings import Labelled, labelled_robot_arm, valve_files
-from trainer.bundle import Target
-from trainer.datasets import simulated_source
+from trainer.bundles.writing import Target
 from trainer.fit import fit
-from trainer.progress import OnProgress
+from trainer.recordings.datasets import simulated_source
 from trainer.settings import FitSettings
+from trainer.system.progress import OnProgress
 
 VALVE_TRAINING_ROWS = 400
 """Of each file, by the source's protocol."""

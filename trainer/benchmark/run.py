@@ -17,16 +17,16 @@ from agent.inference.window import WindowSpec
 from agent.judging.alarm import Alarm, episodes
 from trainer.benchmark.baselines import BASELINES
 from trainer.benchmark.figures import Figures, Machine, Scores, figures, two_of_three, windows_of
-from trainer.bundle import Target
-from trainer.datasets import simulated_source
+from trainer.bundles.making import bundle_up
+from trainer.bundles.writing import Target
 from trainer.errors import ChoiceError
 from trainer.fit import converted, laid_out, learn
-from trainer.making import bundle_up
-from trainer.models import default_features
-from trainer.networks import Networks
-from trainer.progress import OnProgress
+from trainer.networks.left_out import Networks
+from trainer.networks.models import default_features
+from trainer.recordings.datasets import simulated_source
+from trainer.recordings.subject import Subject, take
 from trainer.settings import PATCHES, FitSettings, NetworkSettings
-from trainer.subject import Subject, take
+from trainer.system.progress import OnProgress
 
 _SIGMAS = 3.0
 """A simple detector's line lies so many standard deviations above the mean of what it learnt from."""

@@ -10,7 +10,7 @@ import click
 
 from trainer.cli.options import json_option
 from trainer.cli.progress import progress_bar
-from trainer.models import ARCHITECTURES
+from trainer.networks.models import ARCHITECTURES
 from trainer.settings import PATCHES, FitSettings, TrainingSettings
 
 MACHINES = ("robot", "fan", "lorenz", "lorenz-24s", "cwru", "cwru-50mg", "cwru-unit")

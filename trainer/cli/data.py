@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from firmware_bridge.recording import Recording
-    from trainer.recording_figures import RecordingFigures
+    from trainer.recordings.figures import RecordingFigures
 
 _DRAWN = 8
 """Axes that are drawn, at most."""
@@ -53,13 +53,13 @@ def show(
     import json
     from dataclasses import asdict
 
-    from trainer.recording_figures import figures_of
     from trainer.recordings import load_recording
+    from trainer.recordings.figures import figures_of
 
     recording = load_recording(file, columns=columns or None, rate_hz=rate_hz)
     figures = figures_of(recording)
     if png is not None:
-        from trainer.png_chart import write_png
+        from trainer.recordings.png_chart import write_png
 
         write_png(png, recording, figures)
     if as_json:
@@ -93,8 +93,8 @@ def _told(figures: RecordingFigures) -> Iterator[str]:
 def _plotted(recording: Recording) -> Iterator[str]:
     import numpy as np
 
-    from trainer.recording_figures import spectrum_of
-    from trainer.terminal_chart import bars, curve, scale
+    from trainer.recordings.figures import spectrum_of
+    from trainer.recordings.terminal_chart import bars, curve, scale
 
     spectrum = spectrum_of(recording)
     rate_hz = recording.rate_hz

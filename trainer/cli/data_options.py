@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from agent.inference.bundle import Bundle
     from agent.inference.detector import Detector
     from agent.inference.manifest import Manifest
-    from trainer.labels import Assumption, Label, LabelledSource
-    from trainer.scored import ScoredRecording
+    from trainer.evaluation.scored import ScoredRecording
+    from trainer.recordings.labels import Assumption, Label, LabelledSource
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 _MANY = ("--data", "--normal", "--anomalous")
@@ -87,8 +87,8 @@ class DataChoice:
             DataError: If the labels do not fit the recordings.
             RecordingError: If a file cannot be read.
         """
-        from trainer.datasets import load_source
-        from trainer.labels import Label, label_sources, load_labels, whole
+        from trainer.recordings.datasets import load_source
+        from trainer.recordings.labels import Label, label_sources, load_labels, whole
 
         columns = self.columns or tuple(axes)
         if len(columns) != len(axes):
@@ -155,7 +155,7 @@ def opened(path: Path) -> tuple[Detector, Bundle]:
         BundleError: See ``agent.inference.detector.open_detector``.
     """
     from agent.inference.detector import open_detector
-    from trainer.quiet import diverted_output
+    from trainer.system.quiet import diverted_output
 
     with diverted_output():
         return open_detector(path)
@@ -165,9 +165,9 @@ def judged(detector: Detector, labelled: Sequence[LabelledSource]) -> list[Score
     """Judge recordings; on a terminal with a bar that tells how far it is.
 
     Raises:
-        DataError: See ``trainer.scored.score``.
+        DataError: See ``trainer.evaluation.scored.score``.
     """
-    from trainer.scored import score, window_count
+    from trainer.evaluation.scored import score, window_count
 
     if not sys.stderr.isatty():
         return score(detector, labelled)
@@ -178,14 +178,14 @@ def judged(detector: Detector, labelled: Sequence[LabelledSource]) -> list[Score
 
 def warn_of_learnt(labelled: Sequence[LabelledSource], manifest: Manifest) -> None:
     """Say on stderr which recordings the network has learnt from."""
-    from trainer.scored import learnt_from
+    from trainer.evaluation.scored import learnt_from
 
     if known := learnt_from([one.source for one in labelled], manifest):
         click.echo(f"Note: the network has learnt from {', '.join(known)}; scores are lower there.", err=True)
 
 
 def _assumptions(ctx: click.Context, param: click.Parameter, value: Sequence[str]) -> tuple[Assumption, ...]:
-    from trainer.labels import parse_assumption
+    from trainer.recordings.labels import parse_assumption
 
     try:
         return tuple(parse_assumption(text) for text in value)

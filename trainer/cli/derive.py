@@ -35,16 +35,16 @@ from trainer.errors import MethodError
 if TYPE_CHECKING:
     from agent.inference.bundle import Bundle
     from agent.inference.detector import Detector
-    from trainer.bundle import Target
-    from trainer.derived import DerivedReport
-    from trainer.signing import Signer
-    from trainer.tuning import LineMethod
+    from trainer.bundles.derived import DerivedReport
+    from trainer.bundles.signing import Signer
+    from trainer.bundles.writing import Target
+    from trainer.calibration.tuning import LineMethod
 
 _METHODS = "sigma:K, percentile:P, rate:P, fbeta:B or pot:COUNT/month (or hour, day, week, year, window)"
 
 
 def _line_method(ctx: click.Context, param: click.Parameter, value: str | None) -> LineMethod | None:
-    from trainer.tuning import parse_line_method
+    from trainer.calibration.tuning import parse_line_method
 
     try:
         return None if value is None else parse_line_method(value)
@@ -78,8 +78,8 @@ def threshold(
     sigma, percentile and pot look at normal windows, fbeta at normal and anomalous ones, rate needs no data.
     Rows of --data that nothing is said about are normal. A line that is not named stays.
     """
-    from trainer.derived import move_lines
-    from trainer.labels import Label
+    from trainer.bundles.derived import move_lines
+    from trainer.recordings.labels import Label
     from trainer.settings import Method
 
     methods = {level: given for level, given in (("warning", method), ("alarm", alarm)) if given}
@@ -122,8 +122,8 @@ def calibrate(
 
     For a new mounting of the sensor: two minutes of the healthy machine in its normal variety.
     """
-    from trainer.derived import recalibrate
-    from trainer.labels import Label
+    from trainer.bundles.derived import recalibrate
+    from trainer.recordings.labels import Label
 
     if not data:
         raise click.UsageError("no recordings of the healthy machine: give --data")
@@ -139,8 +139,8 @@ def _prepared(
     bundle: Path, out: Path, name: str | None, version: str | None, key_file: Path | None
 ) -> tuple[Detector, Bundle, Target, Signer | None]:
     """Find out what can go wrong before anything is computed."""
-    from trainer.bundle import check_writable
-    from trainer.signing import load_key
+    from trainer.bundles.signing import load_key
+    from trainer.bundles.writing import check_writable
 
     detector, source = opened(bundle)
     target = target_of(out, name, version)

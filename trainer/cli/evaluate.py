@@ -82,9 +82,9 @@ def evaluate(
     A window is anomalous if half of its rows or more are, normal if all of them are, and left out otherwise.
     """
     from agent.config.alarm import AlarmPolicy
-    from trainer.evaluation_text import evaluation_json, evaluation_table
-    from trainer.labels import Label
-    from trainer.metrics import evaluate as evaluate_scores
+    from trainer.evaluation.metrics import evaluate as evaluate_scores
+    from trainer.evaluation.text import evaluation_json, evaluation_table
+    from trainer.recordings.labels import Label
 
     if not chosen:
         raise click.UsageError("no recordings: give --data, --normal or --anomalous")

@@ -22,7 +22,7 @@ from trainer.cli.options import (
 )
 from trainer.cli.progress import progress_bar
 from trainer.errors import MethodError
-from trainer.models import ARCHITECTURES, default_features
+from trainer.networks.models import ARCHITECTURES, default_features
 from trainer.settings import (
     FOLDS,
     KINDS,
@@ -44,7 +44,7 @@ from trainer.settings import (
 )
 
 if TYPE_CHECKING:
-    from trainer.making import FitReport
+    from trainer.bundles.making import FitReport
 
 _FIXED = ("features", "bands", "metric", "eps", "epochs", "batch_size", "learning_rate", "loss")
 """Options that some architectures do not leave to choice."""
@@ -270,10 +270,10 @@ def fit(
 
     Recordings are CSV, NPZ, WAV, MAT, Parquet or UFF58.
     """
-    from trainer.checkpoint import CHECKPOINT_SUFFIX, Checkpoint, identify
-    from trainer.datasets import load_source
+    from trainer.bundles.signing import load_key
     from trainer.fit import fit as fit_bundle
-    from trainer.signing import load_key
+    from trainer.networks.checkpoint import CHECKPOINT_SUFFIX, Checkpoint, identify
+    from trainer.recordings.datasets import load_source
 
     kind = _checked_kind(ctx, kind)
     _check_choices(ctx, arch)
@@ -310,7 +310,7 @@ def fit(
 
 def tell(report: FitReport, as_json: bool) -> None:
     """Print what came out."""
-    from trainer.summary import summary, summary_json
+    from trainer.bundles.summary import summary, summary_json
 
     click.echo(summary_json(report) if as_json else summary(report))
 

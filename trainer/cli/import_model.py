@@ -20,7 +20,7 @@ from trainer.cli.options import (
 from trainer.settings import FitSettings, Metric
 
 if TYPE_CHECKING:
-    from trainer.importing import Scale
+    from trainer.bundles.importing import Scale
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
@@ -59,10 +59,10 @@ def import_command(
     as_json: bool,
 ) -> None:
     """Check MODEL, a TFLite autoencoder, calibrate it on healthy recordings and write a bundle."""
-    from trainer.datasets import load_source
-    from trainer.importing import import_model
-    from trainer.signing import load_key
-    from trainer.summary import summary, summary_json
+    from trainer.bundles.importing import import_model
+    from trainer.bundles.signing import load_key
+    from trainer.bundles.summary import summary, summary_json
+    from trainer.recordings.datasets import load_source
 
     sources = [load_source(path, columns or None, rate_hz) for path in data]
     settings = FitSettings(hop=hop, metric=metric, kind="vibration")

@@ -66,7 +66,7 @@ def demo_model(out: Path, as_json: bool) -> None:
 @click.argument("key_file", type=click.Path(path_type=Path, dir_okay=False))
 def keygen(key_file: Path) -> None:
     """Make a key pair: the private key goes to KEY_FILE, the public key is printed."""
-    from trainer.signing import make_key
+    from trainer.bundles.signing import make_key
 
     click.echo(make_key(key_file).public_key)
     click.echo(f"Gateways that list it under trusted_keys take bundles signed with {key_file}.", err=True)

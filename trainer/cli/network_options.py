@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import click
 
-from trainer.models import ARCHITECTURES
+from trainer.networks.models import ARCHITECTURES
 from trainer.settings import ACTIVATIONS, NetworkSettings, View
 
 TRAINED = tuple(name for name, known in ARCHITECTURES.items() if not (known.closed_form or known.fixed))

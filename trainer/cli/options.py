@@ -12,7 +12,7 @@ import click
 from agent.inference.manifest import Name
 
 if TYPE_CHECKING:
-    from trainer.bundle import Target
+    from trainer.bundles.writing import Target
 
 _SUFFIX = ".judder"
 _VERSIONED = re.compile(r"(.+)-(v?\d[A-Za-z0-9._]*)")
@@ -66,7 +66,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 
 def target_of(out: Path, name: str | None, version: str | None) -> Target:
     """Return what the bundle is called: as stated, else as its file is."""
-    from trainer.bundle import Target
+    from trainer.bundles.writing import Target
 
     parts = _VERSIONED.fullmatch(out.stem)
     named, numbered = parts.groups() if parts else (out.stem, "1")

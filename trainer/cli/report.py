@@ -36,10 +36,10 @@ def report(
     reconstructions, latent space, quantization.
     """
     from agent.config.alarm import AlarmPolicy
-    from trainer.labels import Label
-    from trainer.metrics import evaluate
+    from trainer.evaluation.metrics import evaluate
+    from trainer.evaluation.scored import labelled_scores
+    from trainer.recordings.labels import Label
     from trainer.report.page import build_report, write_report
-    from trainer.scored import labelled_scores
 
     if not chosen:
         raise click.UsageError("no recordings: give --data, --normal or --anomalous")

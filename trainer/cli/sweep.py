@@ -10,7 +10,7 @@ import click
 from trainer.cli.data_options import DataChoice, ManyFiles, data_options
 from trainer.cli.options import json_option
 from trainer.cli.progress import progress_bar
-from trainer.models import default_features
+from trainer.networks.models import default_features
 from trainer.settings import FeatureKind, FitSettings, Loss, TrainingSettings
 from trainer.sweep.space import Space, default_space, default_text, load_space, searchable
 
@@ -92,7 +92,7 @@ def sweep(
     With labelled recordings (--normal, --anomalous, or --data with --labels) a trial is judged by how well
     the reconstruction's error tells them apart. Nothing is written but the file of the trials.
     """
-    from trainer.models import ARCHITECTURES
+    from trainer.networks.models import ARCHITECTURES
     from trainer.settings import NetworkSettings
 
     if objective not in (None, "loss") and not chosen:
@@ -122,10 +122,10 @@ def _search(
     jobs: int,
     as_json: bool,
 ) -> None:
-    from trainer.checkpoint import identify
-    from trainer.datasets import load_source
     from trainer.errors import SearchError
-    from trainer.labels import Label
+    from trainer.networks.checkpoint import identify
+    from trainer.recordings.datasets import load_source
+    from trainer.recordings.labels import Label
     from trainer.sweep import search, text
     from trainer.sweep.trials import Objective, open_study, prepare
 

@@ -11,12 +11,12 @@ from scipy.stats import beta
 
 from agent.inference.manifest import Manifest
 from agent.inference.scoring import rate_from_score
-from trainer.evaluation import CONFIDENCE
-from trainer.evaluation_text import duration
-from trainer.metrics import Evaluation, LevelFigures, healthy_seconds
+from trainer.evaluation.fidelity import CONFIDENCE
+from trainer.evaluation.metrics import Evaluation, LevelFigures, healthy_seconds
+from trainer.evaluation.scored import ScoredRecording
+from trainer.evaluation.text import duration
 from trainer.report.windows import all_scores
 from trainer.report.wording import anomalies, chance, false_alarms, per_day, percent, rounded
-from trainer.scored import ScoredRecording
 
 _CLEAR_AUC = 0.95
 """Below it the scores of the classes overlap so much that no line parts them well."""

@@ -18,7 +18,7 @@ import numpy as np
 
 from agent.inference.arrays import FloatArray, ScoreArray
 from agent.inference.features import Features, PatchFeatures
-from trainer.quiet import diverted_output
+from trainer.system.quiet import diverted_output
 
 _RUNTIMES = ("tflite_runtime.interpreter", "ai_edge_litert.interpreter")
 """In the order in which a gateway takes them."""

@@ -18,15 +18,15 @@ from agent.inference.part import log_p, votes
 from agent.inference.reconstruction import ReconstructionPart
 from agent.inference.scoring import Level, joined, score_from_log_p
 from agent.inference.window_numbers import WindowNumbers
-from trainer.quiet import diverted_output
+from trainer.evaluation.scored import ScoredRecording
 from trainer.report.axes import Axis, Values
 from trainer.report.charts import SQUARE, WIDE, Item, Line, Mark, Points, chart
 from trainer.report.latent import latent_codes, principal_plane
 from trainer.report.scores import histogram
 from trainer.report.signals import sample_axis
 from trainer.report.windows import Example, kinds, some_windows
-from trainer.scored import ScoredRecording
 from trainer.settings import PATCHES
+from trainer.system.quiet import diverted_output
 
 _ERRORS, _CODES = 2000, 500  # windows of each kind
 _CHUNK = 256

@@ -15,8 +15,9 @@ from agent.config.alarm import AlarmPolicy
 from agent.inference.bundle import Bundle
 from agent.inference.manifest import Manifest
 from trainer.errors import OutputError
-from trainer.evaluation_text import evaluation_detections, evaluation_files, evaluation_rows, evaluation_rule
-from trainer.metrics import Evaluation
+from trainer.evaluation.metrics import Evaluation
+from trainer.evaluation.scored import ScoredRecording, learnt_from
+from trainer.evaluation.text import evaluation_detections, evaluation_files, evaluation_rows, evaluation_rule
 from trainer.report.findings import Finding
 from trainer.report.markup import bullets, grid, heading, note, paragraph, section, table
 from trainer.report.network import error_histograms, latent_space, learning_curve, network_part, overlays
@@ -25,7 +26,6 @@ from trainer.report.scores import curves, score_histogram, score_over_time
 from trainer.report.signals import signal_over_time, spectra, watches_values, waveforms
 from trainer.report.trust import Figure, Trust, weigh
 from trainer.report.windows import examples, kinds
-from trainer.scored import ScoredRecording, learnt_from
 
 MAX_RECORDINGS = 20
 """Recordings whose score is drawn over time."""
@@ -62,7 +62,7 @@ def build_report(
     """
     manifest = bundle.manifest
     sections = [part for part in _sections(bundle, scored, evaluation, rule) if part.body]
-    templates = files("trainer") / "templates"
+    templates = files("trainer.report") / "templates"
     page = Template((templates / "report.html").read_text(encoding="utf-8"))
     return page.substitute(
         title=escape(manifest.title),

@@ -12,11 +12,11 @@ from agent.config.alarm import AlarmPolicy
 from agent.inference.manifest import Manifest
 from agent.inference.scoring import Level
 from agent.judging.alarm import Alarm, episodes
-from trainer.labels import Label, LabelArray
+from trainer.evaluation.scored import ScoredRecording, labelled_scores
+from trainer.recordings.labels import Label, LabelArray
 from trainer.report.axes import Axis, Values
 from trainer.report.charts import SQUARE, WIDE, Band, Bars, Item, Line, Mark, Points, chart
 from trainer.report.windows import all_labels, all_scores, kinds
-from trainer.scored import ScoredRecording, labelled_scores
 
 _BINS = 50
 _CEILING = 4.0

@@ -13,11 +13,11 @@ from agent.inference.distance import DistancePart
 from agent.inference.features import amplitude_spectrum, centred
 from agent.inference.manifest import Manifest
 from agent.inference.window import IndexArray
+from trainer.evaluation.scored import ScoredRecording
 from trainer.report.axes import Axis, Values
 from trainer.report.charts import WIDE, Area, Item, Line, chart
 from trainer.report.scores import row_time, stretches
 from trainer.report.windows import Example, kinds, some_windows
-from trainer.scored import ScoredRecording
 
 _STRETCHES = 800
 _SPECTRA = 1000

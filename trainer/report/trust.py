@@ -9,12 +9,12 @@ import numpy as np
 
 from agent.inference.manifest import Manifest
 from agent.inference.scoring import rate_from_score
-from trainer.evaluation_text import duration
-from trainer.metrics import Evaluation, healthy_seconds
+from trainer.evaluation.metrics import Evaluation, healthy_seconds
+from trainer.evaluation.scored import ScoredRecording
+from trainer.evaluation.text import duration
 from trainer.report.findings import Finding, Verdict, provided, recorded
 from trainer.report.windows import all_scores
 from trainer.report.wording import anomalies, chance, false_alarms, per_day, percent
-from trainer.scored import ScoredRecording
 
 
 @dataclass(frozen=True)

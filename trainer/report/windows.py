@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from agent.inference.arrays import FloatArray
 from agent.inference.window import cut
-from trainer.labels import Label, LabelArray
-from trainer.scored import ScoredRecording
+from trainer.evaluation.scored import ScoredRecording
+from trainer.recordings.labels import Label, LabelArray
 
 
 @dataclass(frozen=True)

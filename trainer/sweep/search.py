@@ -12,10 +12,10 @@ from pathlib import Path
 import optuna
 from optuna.trial import TrialState
 
-from trainer.child import Child, ChildDied
 from trainer.errors import Interrupted
-from trainer.quiet import load_keras
 from trainer.sweep.trials import FINISHED, PID, REASON, Job, run_trial
+from trainer.system.child import Child, ChildDied
+from trainer.system.quiet import load_keras
 
 OnTrial = Callable[[int], None]
 """Told how many trials are finished."""

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from agent.decode import DecodeError, parse_toml, question
 from trainer.errors import SpaceError
-from trainer.models import ARCHITECTURES
+from trainer.networks.models import ARCHITECTURES
 from trainer.settings import ACTIVATIONS, NetworkSettings, TrainingSettings
 
 Value = int | float | str

@@ -26,15 +26,15 @@ from sklearn import metrics
 from agent.inference.arrays import BoolArray, FloatArray
 from agent.inference.window import WindowSpec, cut, window_starts
 from agent.inference.window_numbers import WindowNumbers
-from trainer.datasets import Source, check_sources, choose_window, common_rate
 from trainer.errors import ChoiceError, DataError, SearchError, TrainingError
-from trainer.folds import fold_windows
-from trainer.labels import Label, LabelledSource, window_labels
-from trainer.models import check_network
-from trainer.scaling import fit_features
+from trainer.networks.features import fit_features
+from trainer.networks.models import check_network
+from trainer.networks.training import Trained, train
+from trainer.recordings.datasets import Source, check_sources, choose_window, common_rate
+from trainer.recordings.folds import fold_windows
+from trainer.recordings.labels import Label, LabelledSource, window_labels
 from trainer.settings import FitSettings, Loss, TrainingSettings
 from trainer.sweep.space import Dimension, Space, network_of, training_of
-from trainer.training import Trained, train
 
 if TYPE_CHECKING:
     import keras

@@ -7,8 +7,8 @@ import os
 import sys
 from pathlib import Path
 
-from trainer.quiet import diverted_output, load_keras
 from trainer.sweep.trials import Job, reopen_study, run_trial
+from trainer.system.quiet import diverted_output, load_keras
 
 
 def main() -> None:

@@ -1,0 +1,1 @@
+"""Bundles: made of what was learnt, derived from others, of imported networks."""

@@ -1,0 +1,1 @@
+"""What a raw score means, and where the lines are placed."""

@@ -1,0 +1,1 @@
+"""From Keras to TFLite, in a process of its own."""

@@ -1,0 +1,1 @@
+"""What a detector does on windows that it has never seen."""

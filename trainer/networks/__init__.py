@@ -1,0 +1,1 @@
+"""Networks: architectures, loops over batches, training with and without each fold."""

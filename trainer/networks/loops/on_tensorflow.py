@@ -1,0 +1,43 @@
+"""A whole epoch as one TensorFlow graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+from agent.inference.arrays import FloatArray
+from trainer.networks.loops import Learning
+
+Run = Callable[[FloatArray], float]
+
+
+def loop(model: keras.Model, optimizer: keras.optimizers.Optimizer, learning: Learning) -> tuple[Run, Run]:
+    """Return what learns and what only checks; see ``Loop``."""
+    magnitude = tf.square if learning.loss == "mse" else tf.abs
+
+    def total_loss(batch: tf.Tensor, training: bool) -> tf.Tensor:
+        error = tf.reduce_mean(magnitude(model(batch, training=training) - batch))
+        return tf.add_n([error, *model.losses])
+
+    def step(batch: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            loss = total_loss(batch, training=True)
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+        return loss
+
+    def over_batches(one: Callable[[tf.Tensor], tf.Tensor]) -> Run:
+        def epoch(features: tf.Tensor) -> tf.Tensor:
+            total = 0.0
+            for start in tf.range(0, tf.shape(features)[0], learning.batch_size):
+                batch = features[start : start + learning.batch_size]
+                total += one(batch) * tf.cast(tf.shape(batch)[0], tf.float32)
+            return total / tf.cast(tf.shape(features)[0], tf.float32)
+
+        # Without a signature each other number of windows would be another graph.
+        graph = tf.function(epoch, input_signature=[tf.TensorSpec(model.input_shape, tf.float32)])
+        return lambda features: float(graph(features))
+
+    return over_batches(step), over_batches(lambda batch: total_loss(batch, training=False))

@@ -1,0 +1,1 @@
+"""The parts of a detector, fitted to healthy windows."""
