@@ -12,7 +12,7 @@ Limits = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
 """Lowest and highest value per axis x, y, z."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SensorInfo:
     """What a reader of the samples must know about the sensor."""
 

@@ -140,6 +140,7 @@ class FifoAccelerometer(ABC):
         )
         self._measuring = False
         self._samples = SampleClock(self._setup.rate_hz)
+        # So that every attribute has a value before ``start``, too.
         self._begin(self._setup)
 
     @property

@@ -67,6 +67,7 @@ class IioAccelerometer:
         """
         self._attributes = Attributes(device, root)
         self._clock = clock
+        # Drivers differ in whether rate and scale belong to the device, the accelerometer or each axis.
         self._rate_name = self._attributes.first_of("in_accel_sampling_frequency", "sampling_frequency")
         self._scale_name = self._attributes.first_of("in_accel_scale", "in_accel_x_scale")
         self._rate = self._choose_rate(rate_hz)
@@ -76,6 +77,7 @@ class IioAccelerometer:
         # Each channel stands at a multiple of its own size; three alike leave no hole.
         self._scan = np.dtype([(axis, f.dtype) for axis, f in zip(AXES, formats, strict=True)], align=True)
         self._scale = self._choose_scale(range_g)
+        # A second of samples: as long as whoever reads may be held up without a loss.
         length = int(min(max(rate_hz * _BUFFER_S, _SHORTEST_BUFFER), _LONGEST_BUFFER))
         self._info = SensorInfo(
             chip=CHIP,

@@ -63,6 +63,7 @@ class SimulatedIioDevice:
         self._made = 0
         self.samples_dropped = 0
         self._make_files(name, rates_hz, scales)
+        # A pipe is what a device's node looks like to a reader: bytes in order, or none yet.
         os.mkfifo(self.node)
         # Read and write, so that the pipe stays open whoever comes and goes (fifo(7)).
         self._pipe = os.open(self.node, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)

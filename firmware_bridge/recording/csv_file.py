@@ -160,7 +160,7 @@ def _number_or_nan(cell: str) -> float:
     return float(cell) if _is_number(cell) else math.nan
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _TimeColumn:
     """The first column of times, as far as it is read."""
 
@@ -181,9 +181,9 @@ class _TimeColumn:
             return None
         store = SampleStore(table.path, 1, np.float64)
         if not _is_number(table.rows[0][index]):
-            return cls(table, index, store, None, ())
+            return cls(table=table, index=index, store=store, scale=None, notes=())
         scale, notes = time_scale(table.path, table.names[index])
-        return cls(table, index, store, scale, notes)
+        return cls(table=table, index=index, store=store, scale=scale, notes=notes)
 
     def append(self, block: _Table) -> None:
         """Read the times of more rows."""

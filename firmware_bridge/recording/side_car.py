@@ -29,7 +29,7 @@ class Gap:
     """How many are missing; None if nobody knows."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class WaveInfo:
     """What a waveform is, beside its counts: scale in g, rate in Hz, origin."""
 

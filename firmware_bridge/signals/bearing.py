@@ -73,7 +73,7 @@ class Geometry:
         return self.ball_diameter_m / self.pitch_diameter_m * math.cos(angle)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Bearing:
     """A bearing, sound or with a defect that grows: impacts ring with an amplitude in m/s^2."""
 

@@ -74,6 +74,7 @@ class Drivetrain:
         if neighbour is not None:
             its_shaft = replace(Shaft(), speed_hz=neighbour.speed_hz)
             self._groups.append((tuple(neighbour.lines(its_shaft, next_door)), its_shaft))
+        # A sound bearing, too, so that what it is set to is checked.
         self._impacts = BearingImpacts(bearing or Bearing(), shaft, mounting, bearings)
         self._mounting = mounting
         self._gravity_g = np.array(gravity_g)

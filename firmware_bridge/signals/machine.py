@@ -69,6 +69,7 @@ class RotatingMachine:
         require_not_negative(load_variation=load_variation, seed=seed)
         for level in noise_g:
             require_not_negative(noise_g=level)
+        # A stream of random numbers for each: a fault leaves the healthy part of the signal as it was.
         phases, slips, noise = random_streams(seed, 3)
         self._shaft = _ShaftHarmonics(shaft_hz, np.array(harmonics_g).reshape(-1, 3), load_variation, phases)
         self._ringing = Ringing(resonance_hz, damping)
@@ -84,6 +85,7 @@ class RotatingMachine:
         samples_g = self._gravity_g + self._shaft.acceleration_g(times_s)
         samples_g += self._noise_g * self._random.standard_normal((len(times_s), 3))
         if self._growth.severity > 0 and len(times_s):
+            # An impact before the first time asked for may still ring at it.
             impacts_s = self._impacts.keep(float(times_s[0]) - self._ringing.duration_s, float(times_s[-1]))
             ringing_g = self._ringing.after(impacts_s, self._growth.at(impacts_s), times_s)
             samples_g += ringing_g[:, np.newaxis] * self._impact_direction

@@ -11,13 +11,11 @@ import numpy.typing as npt
 from agent.errors import WindowError
 from agent.inference.arrays import ScoreArray
 from agent.inference.detector import Detector, judge_recording
-from agent.inference.manifest import Manifest
+from agent.inference.manifest import RATE_TOLERANCE, Manifest
 from agent.inference.window import WindowSpec, window_starts
 from trainer.errors import DataError
 from trainer.recordings.datasets import Source
 from trainer.recordings.labels import Label, LabelArray, LabelledSource, window_labels
-
-_RATE_TOLERANCE = 0.05
 
 Judged = Callable[[int], None]
 """Told how many more windows were judged."""
@@ -83,7 +81,7 @@ def check_rate(source: Source, manifest: Manifest) -> None:
         DataError: If it is not.
     """
     rate_hz, expected_hz = source.recording.rate_hz, manifest.rate_hz
-    if rate_hz and expected_hz and abs(rate_hz - expected_hz) > _RATE_TOLERANCE * expected_hz:
+    if rate_hz and expected_hz and abs(rate_hz - expected_hz) > RATE_TOLERANCE * expected_hz:
         raise DataError(
             f"{source.name}: sampled at {rate_hz:g} Hz, the model was trained at {expected_hz:g} Hz; "
             "resample it, or state its true rate with --rate"

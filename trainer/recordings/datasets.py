@@ -11,12 +11,12 @@ from typing import Literal
 
 import numpy as np
 
+from agent.inference.manifest import RATE_TOLERANCE
 from agent.inference.window import WindowSpec
 from firmware_bridge.recording import Recording
 from trainer.errors import DataError
 from trainer.recordings import load_recording
 
-_RATE_TOLERANCE = 0.05
 _WINDOW_S = 0.64
 _HOP_S = 0.04
 _UNKNOWN_RATE_LENGTH = 64
@@ -130,7 +130,7 @@ def common_rate(sources: Sequence[Source]) -> float | None:
     rates = np.array([source.recording.rate_hz for source in known], np.float64)
     median = float(np.median(rates))
     worst = int(np.argmax(np.abs(rates - median)))
-    if abs(rates[worst] - median) > _RATE_TOLERANCE * median:
+    if abs(rates[worst] - median) > RATE_TOLERANCE * median:
         raise DataError(
             f"{known[worst].name}: sampled at {rates[worst]:.4g} Hz, the others at {median:.4g} Hz; "
             "train one model per rate"

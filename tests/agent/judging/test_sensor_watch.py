@@ -14,7 +14,16 @@ from firmware_bridge.chip.accelerometer import SensorInfo
 from firmware_bridge.clock import SimulatedClock
 
 Window = npt.NDArray[np.float32]
-INFO = SensorInfo("adxl345", "/dev/i2c-1", 0x53, 800.0, 16.0, 1 / 256, 32, simulated=False)
+INFO = SensorInfo(
+    chip="adxl345",
+    bus="/dev/i2c-1",
+    address=0x53,
+    rate_hz=800.0,
+    range_g=16.0,
+    resolution_g=1 / 256,
+    fifo_depth=32,
+    simulated=False,
+)
 GOOD: Window = np.random.default_rng(0).normal(0, 1, (64, 3)).astype(np.float32)
 STUCK: Window = np.where([True, False, False], np.float32(0.5), GOOD)
 FAILED = "no answer from this address"

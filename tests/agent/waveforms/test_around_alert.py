@@ -18,7 +18,16 @@ from firmware_bridge.clock import SimulatedClock
 from firmware_bridge.recording import load_recording
 
 RATE_HZ = 800.0
-INFO = SensorInfo("adxl345", "sim:press", 0x53, RATE_HZ, 16.0, 1 / 256, 32, simulated=True)
+INFO = SensorInfo(
+    chip="adxl345",
+    bus="sim:press",
+    address=0x53,
+    rate_hz=RATE_HZ,
+    range_g=16.0,
+    resolution_g=1 / 256,
+    fifo_depth=32,
+    simulated=True,
+)
 
 
 class Bench:

@@ -15,7 +15,16 @@ from firmware_bridge.clock import SimulatedClock
 from firmware_bridge.errors import RecordingError
 from firmware_bridge.recording import Gap, Segment, load_recording
 
-INFO = SensorInfo("adxl345", "sim:press", 0x53, 800.0, 16.0, 1 / 256, 32, simulated=True)
+INFO = SensorInfo(
+    chip="adxl345",
+    bus="sim:press",
+    address=0x53,
+    rate_hz=800.0,
+    range_g=16.0,
+    resolution_g=1 / 256,
+    fifo_depth=32,
+    simulated=True,
+)
 
 
 class Bench:

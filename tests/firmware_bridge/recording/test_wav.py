@@ -141,7 +141,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 import numpy as np
 from firmware_bridge.recording import WaveInfo, WavWriter
-info = WaveInfo(("x", "y", "z"), 1 / 256, 16.0, 800.0, datetime.now(UTC), "adxl345", "b", 83, True)
+info = WaveInfo(
+    axes=("x", "y", "z"), scale_g=1 / 256, range_g=16.0, rate_hz=800.0, start=datetime.now(UTC),
+    chip="adxl345", bus="b", address=83, simulated=True,
+)
 writer = WavWriter(Path({str(path)!r}), info)
 for second in range(3):
     writer.append(np.full((800, 3), second / 256, np.float32))
