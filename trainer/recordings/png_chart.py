@@ -182,8 +182,8 @@ def _spectrum(axes: Axes, channel: _Channel, frequency: str, frequencies: Values
 
 
 def _amplitude_scale(axes: Axes, amplitudes: Values, top: float) -> None:
-    if top < _LOG_ABOVE * np.median(amplitudes):
-        axes.set_ylim(0.0, 1.25 * top)
+    if top <= _LOG_ABOVE * np.median(amplitudes):
+        axes.set_ylim(0.0, 1.25 * top or 1.0)  # where it moved may be beside every frame
         return
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(numticks=6))
@@ -195,7 +195,7 @@ def _amplitude_scale(axes: Axes, amplitudes: Values, top: float) -> None:
 def _spectrogram(
     axes: Axes, channel: _Channel, time: _Time, frequency: str, spectrogram: Spectrogram
 ) -> None:
-    """Draw amplitudes in decibels, which all may be seen at once; the strongest one is the brightest."""
+    """Draw amplitudes in decibels, down to 60 dB below the strongest one."""
     levels_db = 20 * np.log10(np.maximum(spectrogram.amplitudes, np.finfo(np.float64).tiny))
     top_db = levels_db.max()
     mesh = axes.pcolormesh(

@@ -129,6 +129,20 @@ def test_any_name_can_be_written(tmp_path: Path) -> None:
     assert [row[0].get_title("left") for row in rows][1:] == ["cost in $x_{", "a name as long as a sentenc…"]
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param(np.ones(1), id="one sample"),
+        pytest.param(np.append(np.zeros(299), 1.0), id="moved after the last frame"),
+        pytest.param(1e36 * NOISE, id="huge"),
+        pytest.param(1e-36 * NOISE, id="tiny"),
+    ],
+)
+def test_odd_recordings_are_drawn_without_a_warning(tmp_path: Path, values: Any) -> None:
+    recording = recording_of(x=values)
+    write_png(tmp_path / "run.png", recording, figures_of(recording))
+
+
 def test_the_looks_of_others_stay_as_they_are() -> None:
     import matplotlib
 
