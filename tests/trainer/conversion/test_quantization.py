@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from agent.inference.model import STACK, TFLiteModel
+from trainer.conversion import worker as conversion
 from trainer.conversion.converter import Converter
 from trainer.conversion.quantization import convert
 from trainer.conversion.worker import DenseLayer, check_graph, crash_on_arm, dense_layers
-from trainer.conversion.worker import worker as conversion
 from trainer.errors import ConversionError
 from trainer.networks.models import build_model, load_model
 from trainer.networks.training import train
@@ -26,7 +26,7 @@ SHAPE = (16, 2)
 
 DIES_ONCE = """
 import os, pathlib, sys
-from trainer.conversion.worker import worker as conversion
+from trainer.conversion import worker as conversion
 
 died = pathlib.Path(__file__).with_name("died")
 if not died.exists():

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from trainer.networks.left_out.models import patches
 
 from agent.inference.features import PatchFeatures
 from trainer.errors import CheckpointError, Interrupted
 from trainer.networks.checkpoint import Checkpoint, Snapshot
+from trainer.networks.models import patches
 from trainer.networks.training import train
 from trainer.settings import NetworkSettings, TrainingSettings
 
