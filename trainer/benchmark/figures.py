@@ -12,7 +12,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from agent.inference.arrays import FloatArray
 from agent.inference.window import WindowSpec, cut, window_starts
 from firmware_bridge.recording import Recording
-from trainer.evaluation.fidelity import upper_limit
+from trainer.evaluation.false_alarms import upper_limit
 
 Scores = npt.NDArray[np.float64]
 

@@ -20,7 +20,7 @@ from trainer.calibration.crossfit import false_alarms, out_of_fold
 from trainer.calibration.tails import calibrate_scores
 from trainer.calibration.tuning import LineMethod, replaced, tuned_line
 from trainer.errors import DataError
-from trainer.evaluation.fidelity import FalseAlarms
+from trainer.evaluation.false_alarms import FalseAlarms
 from trainer.evaluation.scored import ScoredRecording, check_rate, learnt_from
 from trainer.parts.fitting import refit_parts
 from trainer.recordings.datasets import Source, check_sources

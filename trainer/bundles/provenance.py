@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from trainer.calibration.crossfit import SessionFalseAlarms
-from trainer.evaluation.fidelity import FalseAlarms, Fidelity
+from trainer.evaluation.false_alarms import FalseAlarms
+from trainer.evaluation.fidelity import Fidelity
 from trainer.evaluation.modes import ModeFigures
 from trainer.networks.training import TrainingRecord
 from trainer.parts.choosing import SpectrumChoices

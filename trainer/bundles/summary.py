@@ -12,7 +12,7 @@ from agent.inference.reconstruction import ReconstructionPart
 from agent.inference.scoring import Threshold
 from trainer.bundles.making import FitReport
 from trainer.bundles.provenance import Provenance
-from trainer.evaluation.fidelity import FalseAlarms
+from trainer.evaluation.false_alarms import FalseAlarms
 from trainer.networks.models import ARCHITECTURES
 from trainer.networks.training import TrainingRecord
 from trainer.parts.choosing import SpectrumChoices

@@ -14,7 +14,7 @@ from agent.inference.manifest import AnyPart
 from agent.inference.part import Models
 from agent.inference.scoring import Level, Thresholds
 from trainer.calibration.tails import calibrate_scores, calibrated_scores
-from trainer.evaluation.fidelity import FalseAlarms, count_false_alarms
+from trainer.evaluation.false_alarms import FalseAlarms, count_false_alarms
 from trainer.recordings.folds import FoldedWindows
 
 IndexArray = npt.NDArray[np.int64]

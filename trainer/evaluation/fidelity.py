@@ -1,39 +1,22 @@
-"""What the finished detector does on windows it has never seen, and what quantization took from it."""
+"""What quantization took from a network: its errors on the same windows, beside those of its float32 twin."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
 import numpy as np
-from scipy.stats import beta
 
 from agent.inference.arrays import FloatArray
 from agent.inference.detector import raw_scores
 from agent.inference.model import TFLiteModel
 from agent.inference.reconstruction import ReconstructionPart
-from agent.inference.scoring import Level
 from trainer.errors import ConversionError
 from trainer.system.quiet import diverted_output
 
-CONFIDENCE = 0.95
-
 MIN_CORRELATION = 0.9
 """Below it the quantized scores share less than four fifths of their variance with the float ones."""
-
-
-@dataclass(frozen=True)
-class FalseAlarms:
-    """How often windows of a healthy machine reach a level or a higher one."""
-
-    level: str
-    windows: int
-    alarms: int
-    independent: int
-    """Independent windows among them, rounded down."""
-    upper_limit: float
-    """Upper 95 % confidence limit of the false-alarm rate (Clopper-Pearson) over the independent windows."""
 
 
 @dataclass(frozen=True)
@@ -49,34 +32,6 @@ class Fidelity:
     def faithful(self) -> bool:
         """True if the quantized graph may ship."""
         return self.correlation >= MIN_CORRELATION
-
-
-def count_false_alarms(levels: Sequence[Level], level: Level, independent: float) -> FalseAlarms:
-    """Count the windows at or above a level.
-
-    Args:
-        levels: Of each held-out window.
-        level: The one to count.
-        independent: Number of independent windows among them.
-    """
-    alarms = sum(found >= level for found in levels)
-    n_independent = max(int(independent), 1)
-    limit = upper_limit(alarms / len(levels) * n_independent, n_independent)
-    return FalseAlarms(str(level), len(levels), alarms, n_independent, limit)
-
-
-def upper_limit(events: float, trials: int) -> float:
-    """Return the upper 95 % confidence limit of a probability.
-
-    Clopper and Pearson, "The use of confidence or fiducial limits", Biometrika 26 (1934), one-sided.
-
-    Args:
-        events: How often it happened; overlapping windows give fractions.
-        trials: Out of how many.
-    """
-    if events >= trials:
-        return 1.0
-    return float(beta.ppf(CONFIDENCE, events + 1, trials - events))
 
 
 def refuse_unfaithful(name: str, fidelity: Fidelity, others: Mapping[str, Fidelity]) -> NoReturn:

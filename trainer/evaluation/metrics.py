@@ -16,7 +16,7 @@ from agent.inference.manifest import Manifest
 from agent.inference.scoring import Level, Thresholds
 from agent.judging.alarm import Alarm, episodes
 from trainer.errors import DataError
-from trainer.evaluation.fidelity import CONFIDENCE, upper_limit
+from trainer.evaluation.false_alarms import CONFIDENCE, upper_limit
 from trainer.evaluation.scored import ScoredRecording, labelled_scores
 from trainer.recordings.labels import Label, anomalies
 

@@ -11,7 +11,7 @@ from scipy.stats import beta
 
 from agent.inference.manifest import Manifest
 from agent.inference.scoring import rate_from_score
-from trainer.evaluation.fidelity import CONFIDENCE
+from trainer.evaluation.false_alarms import CONFIDENCE
 from trainer.evaluation.metrics import Evaluation, LevelFigures, healthy_seconds
 from trainer.evaluation.scored import ScoredRecording
 from trainer.evaluation.text import duration

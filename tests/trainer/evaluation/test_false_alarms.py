@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from agent.inference.scoring import Level
-from trainer.evaluation.fidelity import Fidelity, count_false_alarms, upper_limit
+from trainer.evaluation.false_alarms import count_false_alarms, upper_limit
+from trainer.evaluation.fidelity import Fidelity
 
 
 @pytest.mark.parametrize(
