@@ -22,6 +22,8 @@ FIELDS: Mapping[Kind, Mapping[str, DataType]] = {
         "score": DataType.DOUBLE,
         "threshold": DataType.DOUBLE,
         "part": DataType.STRING,
+        "rule": DataType.STRING,
+        "windows": DataType.INT64,
         "model": DataType.STRING,
         "simulated": DataType.BOOLEAN,
         DOCUMENT: DataType.STRING,

@@ -26,7 +26,7 @@ from agent.config.names import GatewayName
 from agent.config.uplink import BrokerSettings
 from agent.inference.explanation import AxisStatistics, Contribution
 from agent.inference.scoring import Level
-from agent.judging.alert import AlertEvent, Change
+from agent.judging.alert import AlertEvent, Change, Rule
 from agent.storage.alerts import AlertStore
 from agent.storage.message import Message
 from agent.system.backoff import Backoff
@@ -218,6 +218,8 @@ def alert_event(score: float = 4.25) -> AlertEvent:
         contributions=(Contribution("x 118-143 Hz", 0.75),),
         model="pump-1.0.0",
         simulated=True,
+        rule=Rule.PERSISTENCE,
+        windows=412,
     )
 
 
@@ -303,6 +305,7 @@ def test_birth_data_and_death(broker: Broker, host: Host, store: AlertStore) -> 
     assert (alert.value("alert/level"), alert.value("alert/score")) == ("warning", 4.25)
     assert alert.value("alert/message_id") == event.event_id
     assert alert.value("alert/simulated") is True
+    assert (alert.value("alert/rule"), alert.value("alert/windows")) == ("persistence", 412)
     document = json.loads(str(alert.value("alert/document")))
     assert document["contributions"] == [{"where": "x 118-143 Hz", "share": 0.75}]
     assert alert.metrics["alert/level"].timestamp == int(event.at.timestamp() * 1000)
