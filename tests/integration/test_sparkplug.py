@@ -33,7 +33,7 @@ from agent.system.backoff import Backoff
 from agent.system.uuid7 import uuid7
 from agent.system.watchdog import Watchdog, sd_notify
 from agent.uplink.forwarder import Forwarder
-from agent.uplink.messages import Health, alert_message, health_message
+from agent.uplink.messages import alert_message, health_message
 from agent.uplink.mqtt import MqttUplink
 from agent.uplink.sparkplug_births import Births
 from agent.uplink.sparkplug_dialect import SparkplugDialect
@@ -224,8 +224,7 @@ def alert_event(score: float = 4.25) -> AlertEvent:
 
 
 def health(at: datetime, temperature_c: float | None = -1.5) -> Message:
-    told = Health("fan", at, "sampling", 799.5, 1 << 40, 0, 7, 0, 0, 0, True, temperature_c, None, 3)
-    return health_message(told, GATEWAY)
+    return health_message("fan", at, {"samples": 1 << 40, "temperature_c": temperature_c}, GATEWAY)
 
 
 @pytest.fixture
