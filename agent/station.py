@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from typing import Any
 
 from agent.inference.scoring import Thresholds
 from agent.judging.monitor import Monitor
 from agent.judging.regime import RegimeJudge
 from agent.sensing.ring_buffer import RingBuffer
 from agent.sensing.sampler import Sampler
-from agent.uplink.messages import Health
+from agent.uplink.figures import MONITOR, ON_WIRE, SAMPLER, STATION, Part, as_json
 
 logger = logging.getLogger(__name__)
 
@@ -43,22 +44,15 @@ class Station:
         if not self.monitor.stop(timeout_s):
             logger.error("the detector of sensor %s did not stop within %g s", self.name, timeout_s)
 
-    def health(self, at: datetime) -> Health:
-        """Return how well the sensor is being watched."""
-        sampler, monitor = self.sampler.status(), self.monitor.status()
-        return Health(
-            sensor=self.name,
-            at=at,
-            sensor_state=str(sampler.state),
-            rate_hz=sampler.rate_hz,
-            samples=sampler.samples,
-            samples_lost=sampler.samples_lost,
-            windows_scored=monitor.windows_scored,
-            windows_skipped_gap=monitor.windows_skipped_gap,
-            windows_skipped_late=monitor.windows_skipped_late,
-            windows_bad=monitor.windows_bad,
-            simulated=self.simulated,
-            temperature_c=sampler.temperature_c,
-            regime=monitor.regime,
-            windows_outside=monitor.windows_outside,
-        )
+    def parts(self) -> Sequence[Part]:
+        """Return what figures are told of, as it is now."""
+        return (STATION, self), (SAMPLER, self.sampler.status()), (MONITOR, self.monitor.status())
+
+    def status(self) -> dict[str, Any]:
+        """Return all figures of the sensor as JSON types."""
+        return as_json(*self.parts())
+
+    def health(self) -> dict[str, Any]:
+        """Return how well the sensor is being watched: the figures of a health message, as JSON types."""
+        status = self.status()
+        return {name: status[figure.name] for name, figure in ON_WIRE.items()}

@@ -60,7 +60,10 @@ class Telemetry:
         if now_ns - self._health_ns >= self.intervals.health_interval_s * NS_PER_S:
             self._health_ns = now_ns
             at = self._clock.utc()
-            due += [health_message(station.health(at), self._gateway) for station in self._stations]
+            due += [
+                health_message(station.name, at, station.health(), self._gateway)
+                for station in self._stations
+            ]
         if self._outbox is not None:
             for message in due:
                 self._put(self._outbox, message)

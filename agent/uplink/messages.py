@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -31,36 +30,6 @@ class Presence(StrEnum):
     """The last will: the broker lost the gateway."""
     STOPPED = "stopped"
     """The gateway said goodbye."""
-
-
-@dataclass(frozen=True)
-class Health:
-    """How well one sensor is being watched; counts are since the daemon started."""
-
-    sensor: str
-    at: datetime
-    """UTC."""
-    sensor_state: str
-    """The sampler's word for it: ``starting``, ``sampling`` or ``failed``."""
-    rate_hz: float
-    """Output data rate, estimated once enough has been seen."""
-    samples: int
-    samples_lost: int
-    """Lost in FIFO overruns and bus faults."""
-    windows_scored: int
-    windows_skipped_gap: int
-    """Not scored, because samples were lost within them."""
-    windows_skipped_late: int
-    """Not scored, because the detector was too late."""
-    windows_bad: int
-    """Not scored: a sample or the score was not finite, an axis was stuck or at full scale."""
-    simulated: bool
-    temperature_c: float | None = None
-    """Of the chip, in degrees Celsius; None if it has no thermometer."""
-    regime: str | None = None
-    """Whose model judges now; None outside all regimes, and on a sensor without."""
-    windows_outside: int = 0
-    """Not scored: outside all regimes, or in a transition."""
 
 
 def status_topic(gateway: GatewayName) -> str:
@@ -127,10 +96,17 @@ def score_message(summary: ScoreSummary, gateway: GatewayName) -> Message:
     return _message(str(uuid7(summary.end)), Kind.SCORE, gateway, summary.sensor, summary.end, body)
 
 
-def health_message(health: Health, gateway: GatewayName) -> Message:
-    """Return the message of a health report, with a new id."""
-    body = asdict(health) | {"at": format_utc(health.at)}
-    return _message(str(uuid7(health.at)), Kind.HEALTH, gateway, health.sensor, health.at, body)
+def health_message(sensor: str, at: datetime, figures: Mapping[str, Any], gateway: GatewayName) -> Message:
+    """Return the message of a health report, with a new id.
+
+    Args:
+        sensor: Which sensor is being watched.
+        at: UTC time of the figures.
+        figures: How well, as JSON types (see ``figures.ON_WIRE``).
+        gateway: Who reports.
+    """
+    body = {"at": format_utc(at), **figures}
+    return _message(str(uuid7(at)), Kind.HEALTH, gateway, sensor, at, body)
 
 
 def _message(

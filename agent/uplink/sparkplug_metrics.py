@@ -6,10 +6,18 @@ import json
 from collections.abc import Mapping
 
 from agent.storage.message import Kind, Message
+from agent.uplink.figures import ON_WIRE
 from agent.uplink.sparkplug_payload import DataType, Metric
 
 DOCUMENT = "document"
 """The whole message, as in docs/uplink; of an alert, for its statistics and contributions."""
+
+_DATATYPES = {
+    str: DataType.STRING,
+    float: DataType.DOUBLE,
+    int: DataType.INT64,
+    bool: DataType.BOOLEAN,
+}
 
 FIELDS: Mapping[Kind, Mapping[str, DataType]] = {
     Kind.ALERT: {
@@ -22,24 +30,13 @@ FIELDS: Mapping[Kind, Mapping[str, DataType]] = {
         "score": DataType.DOUBLE,
         "threshold": DataType.DOUBLE,
         "part": DataType.STRING,
+        "rule": DataType.STRING,
+        "windows": DataType.INT64,
         "model": DataType.STRING,
         "simulated": DataType.BOOLEAN,
         DOCUMENT: DataType.STRING,
     },
-    Kind.HEALTH: {
-        "sensor_state": DataType.STRING,
-        "rate_hz": DataType.DOUBLE,
-        "samples": DataType.INT64,
-        "samples_lost": DataType.INT64,
-        "windows_scored": DataType.INT64,
-        "windows_skipped_gap": DataType.INT64,
-        "windows_skipped_late": DataType.INT64,
-        "windows_bad": DataType.INT64,
-        "windows_outside": DataType.INT64,
-        "regime": DataType.STRING,
-        "temperature_c": DataType.DOUBLE,
-        "simulated": DataType.BOOLEAN,
-    },
+    Kind.HEALTH: {name: _DATATYPES[figure.wire] for name, figure in ON_WIRE.items() if figure.wire},
     Kind.SCORE: {
         "from": DataType.STRING,
         "to": DataType.STRING,

@@ -35,10 +35,11 @@ from agent.storage.message import Kind, Message
 from agent.system.backoff import Backoff
 from agent.system.uuid7 import uuid7
 from agent.system.watchdog import Watchdog, sd_notify
+from agent.uplink.figures import ON_WIRE
 from agent.uplink.forwarder import Forwarder
 from agent.uplink.home_assistant import discovery
 from agent.uplink.json_dialect import JsonDialect
-from agent.uplink.messages import Health, alert_message, health_message, score_message
+from agent.uplink.messages import alert_message, health_message, score_message
 from agent.uplink.mqtt import MqttUplink
 from firmware_bridge.clock import SystemClock
 
@@ -112,9 +113,9 @@ def score() -> Message:
 
 
 def health() -> Message:
-    return health_message(
-        Health("motor", datetime.now(UTC), "sampling", 800.0, 1, 0, 1, 0, 0, 0, False), GATEWAY
-    )
+    counts = dict.fromkeys((name for name, figure in ON_WIRE.items() if figure.wire is int), 0)
+    figures = {**counts, "sensor_state": "sampling", "rate_hz": 800.0, "simulated": False}
+    return health_message("motor", datetime.now(UTC), figures, GATEWAY)
 
 
 @pytest.fixture

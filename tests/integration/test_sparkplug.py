@@ -26,14 +26,14 @@ from agent.config.names import GatewayName
 from agent.config.uplink import BrokerSettings
 from agent.inference.explanation import AxisStatistics, Contribution
 from agent.inference.scoring import Level
-from agent.judging.alert import AlertEvent, Change
+from agent.judging.alert import AlertEvent, Change, Rule
 from agent.storage.alerts import AlertStore
 from agent.storage.message import Message
 from agent.system.backoff import Backoff
 from agent.system.uuid7 import uuid7
 from agent.system.watchdog import Watchdog, sd_notify
 from agent.uplink.forwarder import Forwarder
-from agent.uplink.messages import Health, alert_message, health_message
+from agent.uplink.messages import alert_message, health_message
 from agent.uplink.mqtt import MqttUplink
 from agent.uplink.sparkplug_births import Births
 from agent.uplink.sparkplug_dialect import SparkplugDialect
@@ -218,12 +218,13 @@ def alert_event(score: float = 4.25) -> AlertEvent:
         contributions=(Contribution("x 118-143 Hz", 0.75),),
         model="pump-1.0.0",
         simulated=True,
+        rule=Rule.PERSISTENCE,
+        windows=412,
     )
 
 
 def health(at: datetime, temperature_c: float | None = -1.5) -> Message:
-    told = Health("fan", at, "sampling", 799.5, 1 << 40, 0, 7, 0, 0, 0, True, temperature_c, None, 3)
-    return health_message(told, GATEWAY)
+    return health_message("fan", at, {"samples": 1 << 40, "temperature_c": temperature_c}, GATEWAY)
 
 
 @pytest.fixture
@@ -303,6 +304,7 @@ def test_birth_data_and_death(broker: Broker, host: Host, store: AlertStore) -> 
     assert (alert.value("alert/level"), alert.value("alert/score")) == ("warning", 4.25)
     assert alert.value("alert/message_id") == event.event_id
     assert alert.value("alert/simulated") is True
+    assert (alert.value("alert/rule"), alert.value("alert/windows")) == ("persistence", 412)
     document = json.loads(str(alert.value("alert/document")))
     assert document["contributions"] == [{"where": "x 118-143 Hz", "share": 0.75}]
     assert alert.metrics["alert/level"].timestamp == int(event.at.timestamp() * 1000)

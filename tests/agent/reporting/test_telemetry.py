@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -18,16 +17,16 @@ from agent.reporting.telemetry import Telemetry
 from agent.storage.alerts import AlertStore
 from agent.storage.message import Kind
 from agent.storage.outbox import Outbox
-from agent.uplink.messages import Health
 from firmware_bridge.clock import SimulatedClock
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 SUMMARY = ScoreSummary("press", AT, AT, 5, 2.0, 0.1, Level.NORMAL, simulated=True)
-HEALTH = Health("press", AT, "sampling", 800.0, 100, 0, 5, 0, 0, 0, simulated=True)
 
 
 class Station:
     """One sensor that always has something to tell."""
+
+    name = "press"
 
     def __init__(self) -> None:
         self.taken = 0
@@ -37,8 +36,8 @@ class Station:
         self.taken += 1
         return SUMMARY
 
-    def health(self, at: datetime) -> Health:
-        return dataclasses.replace(HEALTH, at=at)
+    def health(self) -> dict[str, Any]:
+        return {"samples": 100}
 
 
 def telemetry(station: Any, outbox: Outbox | None, clock: SimulatedClock) -> Telemetry:

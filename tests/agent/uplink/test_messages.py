@@ -22,7 +22,6 @@ from agent.judging.alert import AlertEvent, Change, Rule, Subject, event_from_js
 from agent.judging.summary import ScoreSummary
 from agent.storage.message import Kind, Message
 from agent.uplink.messages import (
-    Health,
     Presence,
     alert_message,
     health_message,
@@ -52,19 +51,20 @@ EVENT = AlertEvent(
     windows=3,
 )
 SUMMARY = ScoreSummary("motor", AT - timedelta(minutes=1), AT, 60, 2.5, 0.1, Level.NORMAL, simulated=False)
-HEALTH = Health(
-    sensor="motor",
-    at=AT,
-    sensor_state="sampling",
-    rate_hz=799.5,
-    samples=48_000,
-    samples_lost=32,
-    windows_scored=90,
-    windows_skipped_gap=2,
-    windows_skipped_late=1,
-    windows_bad=0,
-    simulated=False,
-)
+HEALTH = {
+    "sensor_state": "sampling",
+    "rate_hz": 799.5,
+    "samples": 48_000,
+    "samples_lost": 32,
+    "windows_scored": 90,
+    "windows_skipped_gap": 2,
+    "windows_skipped_late": 1,
+    "windows_bad": 0,
+    "windows_outside": 0,
+    "regime": None,
+    "temperature_c": None,
+    "simulated": False,
+}
 
 
 def schema(kind: str) -> Any:
@@ -182,7 +182,7 @@ def test_a_score_message() -> None:
 
 
 def test_a_health_message() -> None:
-    message = health_message(HEALTH, GATEWAY)
+    message = health_message("motor", AT, HEALTH, GATEWAY)
     assert message.topic == "judder/v1/plant-7/pump_house/motor/health"
     document = assert_valid("health", message.payload)
     assert (document["samples"], document["samples_lost"], document["rate_hz"]) == (48_000, 32, 799.5)
@@ -196,7 +196,7 @@ def test_a_status(presence: Presence) -> None:
 
 
 @pytest.mark.parametrize(
-    "make", [lambda: score_message(SUMMARY, GATEWAY), lambda: health_message(HEALTH, GATEWAY)]
+    "make", [lambda: score_message(SUMMARY, GATEWAY), lambda: health_message("motor", AT, HEALTH, GATEWAY)]
 )
 def test_each_telemetry_message_has_an_id_of_its_own(make: Callable[[], Message]) -> None:
     assert make().message_id != make().message_id

@@ -37,12 +37,18 @@ def json_type(schema: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("kind", Kind)
-def test_a_metric_has_the_type_of_its_field(kind: Kind) -> None:
+def test_the_metrics_are_the_plain_fields_of_the_message_and_have_their_types(kind: Kind) -> None:
+    """But those that topic and timestamp say; an alert's ``message_id`` tells copies apart."""
     properties = json.loads((DOCS / f"{kind}.schema.json").read_text())["properties"]
-    assert FIELDS[kind]
-    for name, datatype in FIELDS[kind].items():
-        if name != DOCUMENT:
-            assert JSON_TYPES[json_type(properties[name])] is datatype, name
+    elsewhere = {"schema", "site", "gateway", "sensor", "at"} | ({"message_id"} - FIELDS[kind].keys())
+    types = {name: json_type(field) for name, field in properties.items() if name not in elsewhere}
+    plain = {name: JSON_TYPES[told] for name, told in types.items() if told != "array"}
+    assert {name: told for name, told in FIELDS[kind].items() if name != DOCUMENT} == plain
+
+
+def test_only_an_alert_has_an_id_and_its_document() -> None:
+    for name in ("message_id", DOCUMENT):
+        assert [kind for kind in Kind if name in FIELDS[kind]] == [Kind.ALERT]
     assert len(names()) == sum(len(fields) for fields in FIELDS.values())
 
 
