@@ -19,6 +19,9 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 T = TypeVar("T")
 
 _LARGEST = 2**64
+_DEEPEST = 32
+"""Tables and lists within each other in a value that is taken as it is: Python reads hundreds, but every
+later walk over them needs its share of the stack."""
 
 
 @dataclass(frozen=True)
@@ -263,12 +266,16 @@ class _Decoder:
         self._problem(path, value, "a finite number")
         return None
 
-    def _anything(self, value: Any, path: str) -> Any:
+    def _anything(self, value: Any, path: str, depth: int = 0) -> Any:
         """Return a value that is taken as it is; of numbers only what other programs can read, too."""
+        if isinstance(value, Mapping | list) and depth == _DEEPEST:
+            return self._problem(path, value, f"at most {_DEEPEST} levels")
         if isinstance(value, Mapping):
-            return {key: self._anything(item, _joined(path, key)) for key, item in value.items()}
+            return {key: self._anything(item, _joined(path, key), depth + 1) for key, item in value.items()}
         if isinstance(value, list):
-            return [self._anything(item, f"{path}[{index}]") for index, item in enumerate(value)]
+            return [self._anything(item, f"{path}[{index}]", depth + 1) for index, item in enumerate(value)]
+        if isinstance(value, float):
+            return self._finite(value, path)
         if isinstance(value, int) and abs(value) > _LARGEST:
             return self._problem(path, value, "a number of at most 64 bits")
         return value
@@ -285,6 +292,8 @@ def _shown(value: Any) -> str:
         text = repr(value)
     except ValueError:
         return "a number of very many digits"
+    except RecursionError:
+        return "a deep list"
     return text if len(text) <= 40 else text[:37] + "..."
 
 

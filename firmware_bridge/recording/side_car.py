@@ -103,7 +103,7 @@ def read_side_car(path: Path) -> WaveInfo:
         raise RecordingError(
             f"{message}; put it beside the file, or convert to CSV in g", path=path
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RecordingError(f"cannot be read: {error}; copy it again", path=beside) from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise RecordingError("is not the side-car of a recording of judder", path=beside)

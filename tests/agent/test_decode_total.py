@@ -136,6 +136,50 @@ def test_a_number_that_is_taken_as_it_is_has_64_bits_at_most() -> None:
         decode(Config, document)
 
 
+ANYTHING = [
+    (Config, ("sensors", "press", "signal"), "sensors.press.signal"),
+    (Manifest, ("provenance",), "provenance"),
+]
+"""Where a document is taken as it is."""
+
+
+def nested(depth: int, *, table: bool) -> Any:
+    """Return so many tables, or lists, within each other."""
+    value: Any = 1
+    for _ in range(depth):
+        value = {"a": value} if table else [value]
+    return value
+
+
+@pytest.mark.parametrize("depth", [40, 500, 980])
+@pytest.mark.parametrize("table", [False, True])
+@pytest.mark.parametrize("kind", GOOD)
+def test_what_python_reads_but_is_too_deep_is_refused(kind: type[Any], depth: int, table: bool) -> None:
+    deep = nested(depth, table=table)
+    for place in places(GOOD[kind]):
+        with pytest.raises(DecodeError):
+            decode(kind, changed(GOOD[kind], place, deep))
+
+
+@pytest.mark.parametrize(("kind", "place", "path"), ANYTHING)
+def test_a_value_that_is_taken_as_it_is_has_32_levels_at_most(
+    kind: type[Any], place: tuple[str, ...], path: str
+) -> None:
+    deepest = nested(32, table=True)
+    assert encode(decode(kind, changed(GOOD[kind], place, {"kind": deepest})))
+    with pytest.raises(DecodeError, match=f"{path}.kind.a.* = a table: expected at most 32 levels"):
+        decode(kind, changed(GOOD[kind], place, {"kind": {"a": deepest}}))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize(("kind", "place", "path"), ANYTHING)
+def test_a_number_that_is_taken_as_it_is_is_finite(
+    kind: type[Any], place: tuple[str, ...], path: str, value: float
+) -> None:
+    with pytest.raises(DecodeError, match=rf"{path}.kind\[0\] = {value}: expected a finite number"):
+        decode(kind, changed(GOOD[kind], place, {"kind": [value]}))
+
+
 def test_a_truth_is_no_number_and_a_number_is_no_truth() -> None:
     manifest = changed(GOOD[Manifest], ("schema",), True)
     with pytest.raises(DecodeError, match="schema = True: expected one of 1"):

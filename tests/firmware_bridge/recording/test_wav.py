@@ -252,9 +252,10 @@ def test_broken_side_cars(make_wav: MakeWav, change: dict[str, Any], message: st
         load_recording(make_wav(**change))
 
 
-def test_a_side_car_that_is_not_there_or_not_json(make_wav: MakeWav) -> None:
+@pytest.mark.parametrize("text", ["{", "[" * 100_000])
+def test_a_side_car_that_is_not_there_or_not_json(make_wav: MakeWav, text: str) -> None:
     path = make_wav()
-    path.with_suffix(".json").write_text("{")
+    path.with_suffix(".json").write_text(text)
     with pytest.raises(RecordingError, match="cannot be read"):
         load_recording(path)
     path.with_suffix(".json").unlink()
