@@ -7,6 +7,7 @@ Prints each event's id when it is stored, and ``sent`` when nothing waits any mo
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from pathlib import Path
@@ -40,19 +41,19 @@ def main(database: str, port: str, count: str) -> None:
         now = clock.utc()
         event_id, alert_id = str(uuid7(now)), str(uuid7(now))
         event = AlertEvent(
-            event_id,
-            alert_id,
-            "motor",
-            Change.RAISED,
-            Level.ALARM,
-            now,
-            9.0,
-            6.0,
-            "level",
-            (),
-            (),
-            "pump-1",
-            True,
+            event_id=event_id,
+            alert_id=alert_id,
+            sensor="motor",
+            change=Change.RAISED,
+            level=Level.ALARM,
+            at=now,
+            score=9.0,
+            threshold=6.0,
+            part="level",
+            statistics=(),
+            contributions=(),
+            model="pump-1",
+            simulated=True,
         )
         store.record(event, alert_message(event, GATEWAY))
         sys.stdout.write(f"{event_id}\n")
@@ -61,7 +62,7 @@ def main(database: str, port: str, count: str) -> None:
         time.sleep(0.01)
     sys.stdout.write("sent\n")
     sys.stdout.flush()
-    time.sleep(60)
+    signal.pause()
 
 
 if __name__ == "__main__":
