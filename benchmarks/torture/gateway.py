@@ -100,9 +100,20 @@ def _raise_alerts(store: AlertStore, clock: SteppedClock, raised: Path) -> None:
 
 
 def _event(alert_id: str, sensor: str, change: Change, at: datetime) -> AlertEvent:
-    event_id, model = str(uuid7(at)), "press-1"
     return AlertEvent(
-        event_id, alert_id, sensor, change, Level.ALARM, at, 9.0, 6.0, "level", (), (), model, True
+        event_id=str(uuid7(at)),
+        alert_id=alert_id,
+        sensor=sensor,
+        change=change,
+        level=Level.ALARM,
+        at=at,
+        score=9.0,
+        threshold=6.0,
+        part="level",
+        statistics=(),
+        contributions=(),
+        model="press-1",
+        simulated=True,
     )
 
 

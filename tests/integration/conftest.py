@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -27,17 +26,9 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from agent.control.socket import request
 from agent.errors import ControlError
+from tests.waiting import DEADLINE_S, wait_until
 
-DEADLINE_S = 45.0
 DOCS = Path(__file__).parents[2] / "docs" / "uplink"
-
-
-def wait_until(condition: Callable[[], bool], what: str = "it did not happen") -> None:
-    """Return when the condition holds; fail after the deadline."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.01)
 
 
 def free_port() -> int:
@@ -90,6 +81,11 @@ class Broker:
         self.process.send_signal(signal.SIGUSR1)
         wait_until(database.exists, "mosquitto does not save its sessions")
 
+    def freeze(self) -> None:
+        """Have it neither read nor answer any more."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
     def kill(self) -> None:
         """End it as a power cut would."""
         assert self.process is not None
@@ -97,7 +93,7 @@ class Broker:
         self.process.wait()
 
     def __enter__(self) -> Self:
-        return self.start()
+        return self
 
     def __exit__(self, *_: object) -> None:
         if self.process is not None:
@@ -186,7 +182,7 @@ def start_broker(tmp_path: Path) -> Iterator[Callable[..., Broker]]:
     with ExitStack() as running:
 
         def start(*options: str) -> Broker:
-            return running.enter_context(Broker(tmp_path, options))
+            return running.enter_context(Broker(tmp_path, options)).start()
 
         yield start
 

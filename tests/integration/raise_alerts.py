@@ -7,6 +7,7 @@ Prints each event's id when it is stored, and ``sent`` when nothing waits any mo
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from pathlib import Path
@@ -61,7 +62,7 @@ def main(database: str, port: str, count: str) -> None:
         time.sleep(0.01)
     sys.stdout.write("sent\n")
     sys.stdout.flush()
-    time.sleep(60)
+    signal.pause()
 
 
 if __name__ == "__main__":

@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import signal
 import socket
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from firmware_bridge.recording import load_recording
+from tests.waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
     from conftest import Broker, Gateway, Subscriber
-
-DEADLINE_S = 30.0
-
-
-def wait_until(condition: Callable[[], bool], what: str = "it did not happen") -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
 
 
 def test_from_the_bus_to_the_broker(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import signal
 import subprocess
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -14,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.waiting import DEADLINE_S, wait_until
+
 if TYPE_CHECKING:
     from conftest import Broker, Gateway, Subscriber
 
-DEADLINE_S = 30.0
 StartGateway = Callable[..., "Gateway"]
 
 FURTHER_SENSORS = """
@@ -48,13 +48,6 @@ load_variation = 0.0
 """
 
 
-def wait_until(condition: Callable[[], object], what: str = "it did not happen") -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
-
-
 def values(metrics: str) -> dict[str, float]:
     lines = [line.rpartition(" ") for line in metrics.splitlines() if not line.startswith("#")]
     return {name: float(value) for name, _, value in lines}
@@ -67,7 +60,7 @@ def test_metrics_that_prometheus_accepts(
     wait_until(lambda: [p for p in subscriber.payloads("alert") if p["level"] == "alarm"], "no alarm arrived")
     wait_until(lambda: subscriber.ids("health"), "no telemetry arrived")
     text = gateway.judder("status", "--prometheus").stdout
-    with urllib.request.urlopen(f"http://127.0.0.1:{free_tcp_port}/metrics", timeout=10) as response:
+    with urllib.request.urlopen(f"http://127.0.0.1:{free_tcp_port}/metrics", timeout=DEADLINE_S) as response:
         served = response.read().decode()
     found = values(served)
     assert found.keys() == values(text).keys()

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,12 +39,12 @@ from agent.uplink.mqtt import MqttUplink
 from agent.uplink.sparkplug_births import Births
 from agent.uplink.sparkplug_dialect import SparkplugDialect
 from firmware_bridge.clock import SystemClock
+from tests.waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
     from conftest import Broker, Gateway
 
 GATEWAY = GatewayName("plant", "gateway")
-DEADLINE_S = 45.0
 # Metric { name = "Node Control/Rebirth", datatype = Boolean, boolean_value = true }, by hand.
 REBIRTH = bytes.fromhex("121a 0a14 4e6f646520436f6e74726f6c2f52656269727468 200b 7001")
 
@@ -193,13 +194,6 @@ class Host:
         """Go away."""
         self._client.disconnect()
         self._client.loop_stop()
-
-
-def wait_until(condition: Callable[[], object], what: str = "it did not happen") -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.01)
 
 
 def alert_event(score: float = 4.25) -> AlertEvent:
@@ -359,9 +353,22 @@ def test_the_death_that_the_broker_tells_is_that_of_the_birth(
 
 def test_no_alert_is_lost_and_old_telemetry_is_marked(broker: Broker, host: Host, store: AlertStore) -> None:
     raised: list[str] = []
+
+    def alerts() -> list[str]:
+        data = [payload for payload in host.of("DDATA") if "alert/level" in payload.metrics]
+        return [str(payload.value("alert/message_id")) for payload in data]
+
+    def old() -> list[Payload]:
+        return [payload for payload in host.of("DDATA") if "health/rate_hz" in payload.metrics]
+
+    def heard(reports: int) -> bool:
+        return set(alerts()) == set(raised) and len(old()) >= reports
+
     with forwarding(store, broker.port) as forwarder:
-        for _ in range(3):
-            raised += [put_alert(store).event_id for _ in range(20)]
+        for number in range(3):
+            raised.extend(put_alert(store).event_id for _ in range(20))
+            # What the broker has confirmed and not passed on would be lost with it.
+            wait_until(partial(heard, number))
             wait_until(lambda: store.outbox.depth() == 0)
             broker.kill()
             wait_until(lambda: not forwarder.status.connected)
@@ -370,10 +377,8 @@ def test_no_alert_is_lost_and_old_telemetry_is_marked(broker: Broker, host: Host
             broker.start()
         wait_until(lambda: store.outbox.depth() == 0)
     wait_until(lambda: host.kinds()[-1] == "NDEATH")
-    alerts = [payload for payload in host.of("DDATA") if "alert/level" in payload.metrics]
-    heard = [str(payload.value("alert/message_id")) for payload in alerts]
-    assert list(dict.fromkeys(heard)) == raised
-    assert not any(metric.is_historical for payload in alerts for metric in payload.metrics.values())
-    old = [payload for payload in host.of("DDATA") if "health/rate_hz" in payload.metrics]
-    assert len(old) >= 3  # one may come twice, if the broker dies before it confirms
-    assert all(metric.is_historical for payload in old for metric in payload.metrics.values())
+    assert list(dict.fromkeys(alerts())) == raised
+    told = [payload for payload in host.of("DDATA") if "alert/level" in payload.metrics]
+    assert not any(metric.is_historical for payload in told for metric in payload.metrics.values())
+    assert len(old()) >= 3  # one may come twice, if the broker dies before it confirms
+    assert all(metric.is_historical for payload in old() for metric in payload.metrics.values())

@@ -12,19 +12,19 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CYCLES = 200
-LIMIT_S = 240
-"""It takes a tenth of that on a machine that is not busy."""
+LIMIT_S = 1500
+"""It takes a sixtieth of that on a machine that is not busy."""
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1800)
 def test_no_alert_is_lost(capsys: pytest.CaptureFixture[str]) -> None:
     if not (shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")):
         pytest.skip("mosquitto is not installed (apt-get install mosquitto)")
     command = [sys.executable, "-m", "benchmarks.torture", "--json"]
     limits = ["--cycles", str(CYCLES), "--seconds", str(LIMIT_S)]
     result = subprocess.run(
-        [*command, *limits], cwd=ROOT, capture_output=True, text=True, check=False, timeout=290
+        [*command, *limits], cwd=ROOT, capture_output=True, text=True, check=False, timeout=1700
     )
     assert result.stdout, result.stderr
     report = json.loads(result.stdout)

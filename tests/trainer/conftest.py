@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from agent.inference.arrays import FloatArray
 from firmware_bridge.errors import RecordingError
 from firmware_bridge.recording import Recording, Segment, save_recording
 from trainer.cli.main import main
+from trainer.conversion.converter import shared_converter
 from trainer.recordings import load_recording
 from trainer.recordings.datasets import Source, simulated_source
 
@@ -74,6 +75,13 @@ def judder_train() -> Callable[..., Result]:
 def tiny() -> tuple[str, ...]:
     """Options of a network that is trained in a moment."""
     return _TINY
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _converter() -> Iterator[None]:
+    """End the converter's process with the tests that share it."""
+    yield
+    shared_converter().close()
 
 
 @dataclass(frozen=True)

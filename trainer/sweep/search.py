@@ -7,6 +7,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from pathlib import Path
 
 import optuna
@@ -79,7 +80,6 @@ def _side_by_side(
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
     }
-    children = [Child("trainer.sweep.worker", environment) for _ in range(jobs)]
     stop = threading.Event()
 
     def work(child: Child, folder: str) -> None:
@@ -97,8 +97,9 @@ def _side_by_side(
             with taking:
                 on_trial(_finished(study))
 
-    with tempfile.TemporaryDirectory(prefix="judder-sweep-") as folder:
+    with tempfile.TemporaryDirectory(prefix="judder-sweep-") as folder, ExitStack() as owned:
         job.save(Path(folder))
+        children = [owned.enter_context(Child("trainer.sweep.worker", environment)) for _ in range(jobs)]
         with ThreadPoolExecutor(jobs) as pool:
             running = [pool.submit(work, child, folder) for child in children]
             try:
@@ -107,8 +108,6 @@ def _side_by_side(
                 stop.set()
                 for child in children:
                     child.kill()
-        for child in children:
-            child.close()
         for result in running:
             result.result()
 

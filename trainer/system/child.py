@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 
 class ChildDied(Exception):  # noqa: N818 - what happened, not whose fault it is
@@ -27,7 +27,7 @@ class ChildDied(Exception):  # noqa: N818 - what happened, not whose fault it is
 class Child:
     """A module that reads requests from its standard input, a line each, and answers on its standard output.
 
-    It ends when it is closed, or when this process is no more: then its input ends.
+    A context manager. It ends when it is closed, or when this process is no more: then its input ends.
     """
 
     def __init__(self, module: str, environment: Mapping[str, str]) -> None:
@@ -79,6 +79,12 @@ class Child:
             raise ChildDied(code)
         answered: dict[str, Any] = json.loads(answer)
         return answered
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def kill(self) -> None:
         """End the process while another thread waits for its answer; that one learns of its death."""

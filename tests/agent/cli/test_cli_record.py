@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +14,8 @@ from agent.cli.main import main
 from agent.control.commands import Commands
 from agent.control.socket import ControlServer
 from firmware_bridge.recording import load_recording
+from tests.owned_process import owned
+from tests.waiting import wait_until
 
 CONFIG = """
 state_dir = "."
@@ -80,14 +80,14 @@ def test_a_sensor_that_is_not_configured(tmp_path: Path) -> None:
 def test_a_killed_recording_is_whole_up_to_the_last_second(tmp_path: Path) -> None:
     out = tmp_path / "run.wav"
     options = ["--bus", "sim:bench", "--chip", "adxl345", "--rate", "800", "--signal", "rotor"]
-    command = [sys.executable, "-m", "agent.cli", "record", "--seconds", "60", "--out", str(out), *options]
-    with subprocess.Popen(command, cwd=Path(__file__).parents[3]) as recording:
-        deadline = time.monotonic() + 60
-        # Until more than two seconds of three axes of 16 bits are there.
-        while not out.exists() or out.stat().st_size < 2 * 800 * 6:
-            assert time.monotonic() < deadline
-            assert recording.poll() is None
-            time.sleep(0.05)
+    command = [sys.executable, "-m", "agent.cli", "record", "--seconds", "600", "--out", str(out), *options]
+    with owned(command, cwd=Path(__file__).parents[3]) as recording:
+        # More than two seconds of three axes of 16 bits.
+        wait_until(
+            lambda: recording.poll() is not None or (out.exists() and out.stat().st_size >= 2 * 800 * 6),
+            "nothing is recorded",
+        )
+        assert recording.poll() is None
         written = (out.stat().st_size - 44) // 6
         recording.kill()
     found = load_recording(out)

@@ -18,6 +18,7 @@ from agent.control.commands import Commands, Handler, Json
 from agent.control.socket import ControlServer, request
 from agent.errors import ControlError, StoreError
 from firmware_bridge.errors import SensorError
+from tests.waiting import DEADLINE_S
 
 NOBODY = 65534
 
@@ -60,7 +61,7 @@ def server(path: Path) -> Iterator[ControlServer]:
 def exchange(path: Path, sent: bytes) -> Any:
     """Send bytes as they are and return the reply."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-        client.settimeout(10)
+        client.settimeout(DEADLINE_S)
         client.connect(str(path))
         client.sendall(sent)
         client.shutdown(socket.SHUT_WR)
@@ -143,7 +144,7 @@ def test_a_client_that_dawdles_is_dropped_without_a_fuss(
 ) -> None:
     server = ControlServer(path, Commands("control socket", HANDLERS), client_timeout_s=0.2)
     with server, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-        client.settimeout(10)
+        client.settimeout(DEADLINE_S)
         client.connect(str(path))
         client.sendall(b'{"command": ')
         assert client.recv(100) == b""
@@ -260,7 +261,7 @@ def asked_by_nobody(server: ControlServer, path: Path) -> str | None:
     """Connect as the user nobody, then let the server answer; return the error, if any."""
     groups = os.getgroups()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-        client.settimeout(10)
+        client.settimeout(DEADLINE_S)
         os.setgroups([])
         os.setegid(NOBODY)
         os.seteuid(NOBODY)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -25,6 +24,7 @@ from agent.system.uuid7 import uuid7
 from agent.system.watchdog import Watchdog
 from firmware_bridge.chip.accelerometer import SampleBlock
 from firmware_bridge.clock import SimulatedClock
+from tests.waiting import DEADLINE_S, wait_until
 
 RATE_HZ = 800.0
 
@@ -71,26 +71,20 @@ class Bench:
         self.ring.append(SampleBlock(noise, self.clock.monotonic_ns(), RATE_HZ, lost=0))
         self.fed += len(noise)
         complete = (self.fed - self.window.length) // self.window.hop + 1
-        self.until(lambda: self.over >= complete)
+        wait_until(lambda: self.over >= complete)
 
     @property
     def over(self) -> int:
         status = self.monitor.status()
         return status.windows_scored + status.windows_bad + status.windows_skipped_late
 
-    def until(self, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 20.0
-        while not condition():
-            assert time.monotonic() < deadline, "it did not happen"
-            time.sleep(0.001)
-
     def until_told(self, count: int) -> list[AlertEvent]:
-        self.until(lambda: len(self.events) >= count)
+        wait_until(lambda: len(self.events) >= count)
         return self.events
 
     def close(self) -> None:
         self.ring.close()
-        assert self.monitor.stop(5.0)
+        assert self.monitor.stop(DEADLINE_S)
 
 
 @pytest.fixture
@@ -197,7 +191,7 @@ def test_a_summary_tells_what_happened_since_the_last(bench: Bench) -> None:
     assert summary.windows >= 8
     assert summary.score_max >= summary.score_median
     assert summary.start < summary.end
-    bench.until(lambda: bench.monitor.take_summary() is None)
+    wait_until(lambda: bench.monitor.take_summary() is None)
 
 
 def test_ids_sort_by_time_and_say_their_version() -> None:

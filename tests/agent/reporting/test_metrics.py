@@ -14,6 +14,7 @@ import pytest
 from agent.errors import ConfigError, StoreError
 from agent.reporting.metrics import Metric, Sample, exposition
 from agent.reporting.metrics_server import MetricsServer
+from tests.waiting import DEADLINE_S
 
 
 # https://prometheus.io/docs/instrumenting/exposition_formats/: escapes, labels, summaries.
@@ -62,7 +63,7 @@ def server() -> Iterator[MetricsServer]:
 
 
 def get(port: int, path: str) -> tuple[int, str, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE_S)
     connection.request("GET", path)
     response = connection.getresponse()
     found = response.status, response.getheader("Content-Type", ""), response.read().decode()

@@ -13,6 +13,7 @@ from agent.inference.window import WindowSpec
 from agent.sensing.ring_buffer import RingBuffer, Window, WindowReader
 from firmware_bridge.chip.accelerometer import SampleBlock
 from firmware_bridge.recording import Gap
+from tests.waiting import DEADLINE_S
 
 MS = 1_000_000
 
@@ -139,7 +140,7 @@ def test_closing_wakes_the_reader() -> None:
     thread = Thread(target=lambda: results.append(reader(ring, 4, 4).read(60.0)))
     thread.start()
     ring.close()
-    thread.join(5.0)
+    thread.join(DEADLINE_S)
     assert results == [None]
 
 

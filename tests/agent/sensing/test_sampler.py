@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import errno
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 import numpy as np
@@ -23,6 +22,7 @@ from firmware_bridge.errors import BusError
 from firmware_bridge.lsm6dso.registers import Register
 from firmware_bridge.lsm6dso.simulator import SimulatedLSM6DSO
 from firmware_bridge.signals import LorenzAttractor
+from tests.waiting import DEADLINE_S, wait_until
 
 ADDRESS = 0x53
 
@@ -49,24 +49,16 @@ class Bench:
             yield sensor
 
 
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for something that another thread does; the limit is for a failing test only."""
-    deadline = time.monotonic() + 20.0
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.001)
-
-
 @pytest.fixture
 def bench() -> Iterator[Bench]:
     bench = Bench()
     bench.thread.start()
     yield bench
-    assert bench.thread.stop(5.0)
+    assert bench.thread.stop(DEADLINE_S)
 
 
 def test_samples_arrive_and_are_counted(bench: Bench) -> None:
-    until(lambda: bench.ring.total > 5000)
+    wait_until(lambda: bench.ring.total > 5000)
     status = bench.sampler.status()
     assert (status.state, status.error, status.samples_lost) == (SensorState.SAMPLING, None, 0)
     assert status.samples > 4000
@@ -78,16 +70,16 @@ def test_samples_arrive_and_are_counted(bench: Bench) -> None:
 
 
 def test_a_sensor_that_is_unplugged_is_told_and_comes_back(bench: Bench) -> None:
-    until(lambda: bench.ring.total > 100)
+    wait_until(lambda: bench.ring.total > 100)
     bench.bus.unplug()
-    until(lambda: bench.sampler.status().state is SensorState.FAILED)
+    wait_until(lambda: bench.sampler.status().state is SensorState.FAILED)
     told = bench.sampler.status().error
     assert told is not None
     assert "sim:test" in told
     assert "0x53" in told
     lost_at = bench.ring.total
     bench.bus.plug()
-    until(lambda: bench.ring.total > lost_at + 100)
+    wait_until(lambda: bench.ring.total > lost_at + 100)
     status = bench.sampler.status()
     assert (status.state, status.error) == (SensorState.SAMPLING, None)
     assert status.reopened >= 1
@@ -96,25 +88,25 @@ def test_a_sensor_that_is_unplugged_is_told_and_comes_back(bench: Bench) -> None
 
 
 def test_a_transfer_that_fails_in_passing_is_tried_again(bench: Bench) -> None:
-    until(lambda: bench.ring.total > 100)
+    wait_until(lambda: bench.ring.total > 100)
     bench.bus.fail_next(3, errno.EAGAIN)
-    until(lambda: bench.sampler.status().retried == 3)
+    wait_until(lambda: bench.sampler.status().retried == 3)
     total = bench.ring.total
-    until(lambda: bench.ring.total > total + 100)
+    wait_until(lambda: bench.ring.total > total + 100)
     assert bench.sampler.status().reopened == 0
 
 
 def test_a_drain_that_fails_four_times_is_given_up(bench: Bench) -> None:
-    until(lambda: bench.ring.total > 100)
+    wait_until(lambda: bench.ring.total > 100)
     bench.bus.fail_next(4, errno.EAGAIN)
-    until(lambda: bench.sampler.status().reopened == 1)
+    wait_until(lambda: bench.sampler.status().reopened == 1)
     assert bench.sampler.status().retried == 3
 
 
 def test_a_bus_that_is_gone_is_not_tried_again(bench: Bench) -> None:
-    until(lambda: bench.ring.total > 100)
+    wait_until(lambda: bench.ring.total > 100)
     bench.bus.fail_next(1, errno.ENODEV)
-    until(lambda: bench.sampler.status().reopened == 1)
+    wait_until(lambda: bench.sampler.status().reopened == 1)
     status = bench.sampler.status()
     assert status.retried == 0
     assert status.last_error is not None
@@ -122,7 +114,7 @@ def test_a_bus_that_is_gone_is_not_tried_again(bench: Bench) -> None:
 
 
 def test_what_a_failed_drain_lost_is_a_gap(bench: Bench) -> None:
-    bench.thread.stop(5.0)
+    bench.thread.stop(DEADLINE_S)
     bench.sampler.turn()
     bench.clock.advance(0.02)
     bench.sampler.turn()
@@ -142,21 +134,18 @@ def test_a_sensor_that_is_absent_at_the_start_is_waited_for() -> None:
     bench = Bench()
     bench.bus.unplug()
     bench.thread.start()
-    until(lambda: bench.sampler.status().reopened >= 3)
+    wait_until(lambda: bench.sampler.status().reopened >= 3)
     assert bench.sampler.status().state is SensorState.FAILED
     bench.bus.plug()
-    until(lambda: bench.ring.total > 0)
-    assert bench.thread.stop(5.0)
+    wait_until(lambda: bench.ring.total > 0)
+    assert bench.thread.stop(DEADLINE_S)
 
 
 def test_the_driver_is_released_when_the_sampler_stops() -> None:
     bench = Bench()
     bench.thread.start()
-    until(lambda: bench.ring.total > 0)
-    assert bench.thread.stop(5.0)
-    total = bench.ring.total
-    time.sleep(0.02)
-    assert bench.ring.total == total
+    wait_until(lambda: bench.ring.total > 0)
+    assert bench.thread.stop(DEADLINE_S)
     bench.bus.unplug()
     with pytest.raises(BusError):
         bench.bus.read(ADDRESS, 0x00, 1)

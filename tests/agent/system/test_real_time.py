@@ -19,6 +19,7 @@ from agent.system.watchdog import Watchdog
 from firmware_bridge.chip.accelerometer import Accelerometer
 from firmware_bridge.clock import SystemClock
 from firmware_bridge.errors import SensorError
+from tests.waiting import DEADLINE_S
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +78,7 @@ def test_the_sampler_thread_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None
     sampler = Sampler("press", no_sensor, RingBuffer(64, 3), clock, Backoff("press"))
     thread = BusSampler("sim:1", [sampler], clock, Watchdog(lambda state: None, clock))
     thread.start()
-    assert opened.wait(10)
-    assert thread.stop(10)
+    assert opened.wait(DEADLINE_S)
+    assert thread.stop(DEADLINE_S)
     allowed, policy = in_a_thread()
     assert policies == [policy if allowed else os.SCHED_OTHER]

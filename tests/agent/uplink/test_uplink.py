@@ -6,7 +6,6 @@ import logging
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -26,10 +25,10 @@ from agent.system.watchdog import Watchdog
 from agent.uplink.forwarder import FATAL_TRIES, Forwarder
 from agent.uplink.messages import alert_message
 from firmware_bridge.clock import SystemClock
+from tests.waiting import DEADLINE_S, wait_until
 
 MakeMessage = Callable[..., Message]
 GATEWAY = GatewayName("plant", "gateway")
-DEADLINE_S = 10.0
 
 
 class ScriptedUplink:
@@ -93,13 +92,6 @@ class ScriptedUplink:
     def close(self) -> None:
         self.connected = False
         self.closed += 1
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.005)
 
 
 @pytest.fixture

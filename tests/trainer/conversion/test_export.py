@@ -68,7 +68,6 @@ def test_a_vae_comes_whole_and_in_halves_that_belong_together(tmp_path: Path) ->
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_fit_exports_beside_the_bundle(judder_train: Run, recording_file: Path, tmp_path: Path) -> None:
     folder = tmp_path / "networks"
     options = ("--arch", "dense", "--units", "8", "--epochs", 2, "--window", 32, "--folds", 3)

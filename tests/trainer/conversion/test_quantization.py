@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from agent.inference.model import STACK, TFLiteModel
+from tests.waiting import DEADLINE_S
 from trainer.conversion import worker as conversion
 from trainer.conversion.converter import Converter
 from trainer.conversion.quantization import convert
@@ -222,17 +224,16 @@ def test_a_crash_of_the_converter_is_one_line_and_the_next_conversion_works(
 
 
 def test_the_converter_is_started_once_and_ends_when_nobody_can_ask_it_any_more() -> None:
-    converter = Converter()
-    converter.start()
-    process = converter.child._process
-    assert process is not None
-    assert process.stdin is not None
-    converter.start()
-    assert converter.child._process is process
-    process.stdin.close()  # as the kernel does when this process dies
-    assert process.wait(60) == 0
-    converter.close()
-    converter.close()
+    with closing(Converter()) as converter:
+        converter.start()
+        process = converter.child._process
+        assert process is not None
+        assert process.stdin is not None
+        converter.start()
+        assert converter.child._process is process
+        process.stdin.close()  # as the kernel does when this process dies
+        assert process.wait(DEADLINE_S) == 0
+        converter.close()
 
 
 @pytest.mark.parametrize("architecture", ["lstm-bottleneck", "vae"])

@@ -35,7 +35,6 @@ def waves(n_windows: int) -> np.ndarray:
     return (windows + 0.2 * random.standard_normal(windows.shape)).astype(np.float32)
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     "network",
     [

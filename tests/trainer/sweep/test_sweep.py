@@ -158,7 +158,6 @@ def test_ctrl_c_keeps_the_trials_and_says_how_to_go_on(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_processes_share_a_search_and_one_that_is_killed_costs_its_trial_only(
     job: Job, tmp_path: Path
 ) -> None:

@@ -1,4 +1,4 @@
-"""A whole epoch as one TensorFlow graph."""
+"""Many batches of an epoch as one TensorFlow graph."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from agent.inference.arrays import FloatArray
 from trainer.networks.loops import Learning
 
 Run = Callable[[FloatArray], float]
+
+_BATCHES = 64
+"""Batches a call: Python sees Ctrl-C between calls only, and an epoch may take minutes."""
 
 
 def loop(model: keras.Model, optimizer: keras.optimizers.Optimizer, learning: Learning) -> tuple[Run, Run]:
@@ -29,15 +32,23 @@ def loop(model: keras.Model, optimizer: keras.optimizers.Optimizer, learning: Le
         return loss
 
     def over_batches(one: Callable[[tf.Tensor], tf.Tensor]) -> Run:
-        def epoch(features: tf.Tensor) -> tf.Tensor:
-            total = 0.0
+        def stretch(features: tf.Tensor, total: tf.Tensor) -> tf.Tensor:
             for start in tf.range(0, tf.shape(features)[0], learning.batch_size):
                 batch = features[start : start + learning.batch_size]
                 total += one(batch) * tf.cast(tf.shape(batch)[0], tf.float32)
-            return total / tf.cast(tf.shape(features)[0], tf.float32)
+            return total
 
         # Without a signature each other number of windows would be another graph.
-        graph = tf.function(epoch, input_signature=[tf.TensorSpec(model.input_shape, tf.float32)])
-        return lambda features: float(graph(features))
+        signature = [tf.TensorSpec(model.input_shape, tf.float32), tf.TensorSpec((), tf.float32)]
+        graph = tf.function(stretch, input_signature=signature)
+        length = _BATCHES * learning.batch_size
+
+        def epoch(features: FloatArray) -> float:
+            total = tf.constant(0.0)
+            for start in range(0, len(features), length):
+                total = graph(features[start : start + length], total)
+            return float(total / tf.cast(len(features), tf.float32))
+
+        return epoch
 
     return over_batches(step), over_batches(lambda batch: total_loss(batch, training=False))
