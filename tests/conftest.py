@@ -42,7 +42,13 @@ def level_bundle(axes: tuple[str, ...], length: int, rate_hz: float | None) -> M
     columns = 1 if len(axes) == 1 else len(axes) + 1
     medians = tuple([1.0] * len(axes) + [float(np.sqrt(len(axes)))] * (columns > 1))
     part = LevelPart(
-        "level", "level", 1.0, medians, (0.1,) * columns, (0.1,) * columns, (EASY_TAIL,) * columns
+        kind="level",
+        name="level",
+        weight=1.0,
+        median_rms_g=medians,
+        high=(0.1,) * columns,
+        low=(0.1,) * columns,
+        tails=(EASY_TAIL,) * columns,
     )
     return Manifest(
         schema=1,

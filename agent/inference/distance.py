@@ -17,7 +17,7 @@ from agent.inference.scoring import Tail
 from agent.inference.window_numbers import WindowNumbers
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DistancePart:
     """Mahalanobis distance of a window's numbers from the healthy centre, over the root of their count."""
 

@@ -17,7 +17,7 @@ from agent.inference.scoring import Tail
 from agent.inference.window_numbers import WindowNumbers
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LevelPart:
     """RMS of each axis and of all together, judged on both sides: too loud and too quiet.
 

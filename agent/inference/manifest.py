@@ -27,7 +27,7 @@ AnyPart: TypeAlias = LevelPart | DistancePart | ReconstructionPart
 """Told apart by their ``kind``."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Manifest:
     """What stands in ``manifest.json``; the published form is docs/bundle/manifest.schema.json."""
 

@@ -23,7 +23,7 @@ _BANDS = 16
 """Bands in which the share of a spectrum's error is told."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ReconstructionPart:
     """The error with which the autoencoder reproduces the window's features, one column per axis."""
 

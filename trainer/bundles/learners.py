@@ -175,12 +175,12 @@ def network_part(features: Features, settings: FitSettings) -> ReconstructionPar
     """Return the network's part, without tails."""
     patches = settings.network.architecture == PATCHES
     return ReconstructionPart(
-        "reconstruction",
-        "waveform" if patches else "reconstruction",
-        weight("network", settings.parts),
-        features,
-        MODEL,
-        settings.network.architecture,
-        settings.quantization,
-        "mse" if patches else _METRICS[settings.metric],
+        kind="reconstruction",
+        name="waveform" if patches else "reconstruction",
+        weight=weight("network", settings.parts),
+        features=features,
+        model=MODEL,
+        architecture=settings.network.architecture,
+        quantization=settings.quantization,
+        metric="mse" if patches else _METRICS[settings.metric],
     )

@@ -122,10 +122,10 @@ def fit_distance(
         covariance += drift.times * np.cov(means, rowvar=False)
     whitening = np.linalg.inv(np.linalg.cholesky(covariance)) / spread
     return DistancePart(
-        "distance",
-        name,
-        weight,
-        columns,
+        kind="distance",
+        name=name,
+        weight=weight,
+        columns=columns,
         centre=_tuple(median + location * spread),
         whitening=tuple(_tuple(row) for row in whitening),
         scale=_tuple(spread),

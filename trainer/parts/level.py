@@ -32,10 +32,10 @@ def fit_level(windows: FloatArray, axes: Sequence[str]) -> LevelPart:
     check_moving(median, axes)
     low, high = np.quantile(rms / median, (0.1, 0.9), axis=0)
     return LevelPart(
-        "level",
-        "level",
-        1.0,
-        short(median),
-        short(np.maximum(high - 1.0, _MIN_SPREAD)),
-        short(np.maximum(1.0 - low, _MIN_SPREAD)),
+        kind="level",
+        name="level",
+        weight=1.0,
+        median_rms_g=short(median),
+        high=short(np.maximum(high - 1.0, _MIN_SPREAD)),
+        low=short(np.maximum(1.0 - low, _MIN_SPREAD)),
     )

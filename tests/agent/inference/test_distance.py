@@ -71,7 +71,13 @@ def test_bands_are_named_by_their_edges() -> None:
 
 def distance(whitening: tuple[tuple[float, ...], ...]) -> DistancePart:
     return DistancePart(
-        "distance", "time", 1.0, TIME, centre=(1.0, 0.0, 0.0), whitening=whitening, scale=(0.1, 1.0, 1.0)
+        kind="distance",
+        name="time",
+        weight=1.0,
+        columns=TIME,
+        centre=(1.0, 0.0, 0.0),
+        whitening=whitening,
+        scale=(0.1, 1.0, 1.0),
     )
 
 

@@ -76,7 +76,14 @@ def test_the_windows_themselves_are_left_alone() -> None:
 
 def test_level_columns_against_the_formula() -> None:
     windows = windows_of((20, 64, 2), 1)
-    part = LevelPart("level", "level", 1.0, (0.2, 0.3, 0.4), (0.1, 0.2, 0.3), (0.05, 0.1, 0.15))
+    part = LevelPart(
+        kind="level",
+        name="level",
+        weight=1.0,
+        median_rms_g=(0.2, 0.3, 0.4),
+        high=(0.1, 0.2, 0.3),
+        low=(0.05, 0.1, 0.15),
+    )
     squares = (plain(windows) ** 2).mean(axis=1)
     a = np.sqrt(np.hstack([squares, squares.sum(axis=1, keepdims=True)])) / (0.2, 0.3, 0.4)
     expected = np.maximum((a - 1) / (0.1, 0.2, 0.3), (1 - a) / (0.05, 0.1, 0.15))
@@ -107,7 +114,15 @@ def _whitening(n: int) -> DoubleArray:
 def _distance(columns: TimeColumns | BandColumns, windows: npt.NDArray[np.float32]) -> DoubleArray:
     n = columns.of(WindowNumbers(windows)).shape[1]
     whitening = tuple(tuple(row) for row in _whitening(n).tolist())
-    part = DistancePart("distance", "d", 1.0, columns, (0.5,) * n, whitening, (1.0,) * n)
+    part = DistancePart(
+        kind="distance",
+        name="d",
+        weight=1.0,
+        columns=columns,
+        centre=(0.5,) * n,
+        whitening=whitening,
+        scale=(1.0,) * n,
+    )
     return part.raw_scores(WindowNumbers(windows), {})[:, 0].astype(np.float64)
 
 

@@ -97,7 +97,7 @@ def test_scores_that_do_not_vary_are_refused(scores: np.ndarray) -> None:
 
 
 def test_the_final_scores_of_unseen_windows_are_standard_normal() -> None:
-    part = LevelPart("level", "level", 1.0, (1.0,), (0.1,), (0.1,))
+    part = LevelPart(kind="level", name="level", weight=1.0, median_rms_g=(1.0,), high=(0.1,), low=(0.1,))
     quieter = dataclasses.replace(part, name="again", weight=0.5)
 
     def windows(seed: int) -> np.ndarray:
@@ -132,7 +132,15 @@ def test_overlapping_windows_of_a_steady_machine_do_not_seem_to_wander(seed: int
 @pytest.mark.parametrize(("n_columns", "sigmas"), [(1, 3.0), (1, 1.0), (2, 4.0)])
 def test_a_line_on_the_errors_is_where_such_an_error_scores(n_columns: int, sigmas: float) -> None:
     part = ReconstructionPart(
-        "reconstruction", "network", 1.0, RawFeatures("raw", (1.0,)), "m", "dense", "int8", "mse", power=0.5
+        kind="reconstruction",
+        name="network",
+        weight=1.0,
+        features=RawFeatures("raw", (1.0,)),
+        model="m",
+        architecture="dense",
+        quantization="int8",
+        metric="mse",
+        power=0.5,
     )
     raw = np.random.default_rng(0).normal(10.0, 2.0, (4000, n_columns)).astype(np.float32)
     calibration = calibrate_scores((part,), [raw], 4000)

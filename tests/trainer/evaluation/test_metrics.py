@@ -275,7 +275,17 @@ _MANIFEST = Manifest(
     axes=("x",),
     unit="g",
     window=WindowSpec(4, 4),
-    parts=(LevelPart("level", "level", 1.0, (1.0,), (0.1,), (0.1,), (_TAIL,)),),
+    parts=(
+        LevelPart(
+            kind="level",
+            name="level",
+            weight=1.0,
+            median_rms_g=(1.0,),
+            high=(0.1,),
+            low=(0.1,),
+            tails=(_TAIL,),
+        ),
+    ),
     combination=Tail(body=(0.0, 1.0, 2.302585), shape=0.0, scale=1.0),
     thresholds=Thresholds(Threshold(2.5, "rate:0.005"), Threshold(3.0, "rate:0.001")),
     runtime="none",

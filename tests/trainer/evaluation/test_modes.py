@@ -18,7 +18,14 @@ from trainer.settings import NetworkSettings, Quantization, TrainingSettings
 
 SCALED = RawFeatures("raw", (1.0, 1.0))
 PART = ReconstructionPart(
-    "reconstruction", "reconstruction", 1.0, SCALED, "model.tflite", "dense", "int8", "mae"
+    kind="reconstruction",
+    name="reconstruction",
+    weight=1.0,
+    features=SCALED,
+    model="model.tflite",
+    architecture="dense",
+    quantization="int8",
+    metric="mae",
 )
 FIGURES = (
     ModeFigures("int8", 5000, 0.71, 2.0, -0.1, 3.0),
