@@ -162,7 +162,8 @@ def _cpu_s(process: subprocess.Popen[str]) -> _Cpu:
 
 
 def _worst_delay_s(status: dict[str, Any]) -> float:
-    return max(sensor["delay_s"] for sensor in status["sensors"])
+    worst: float = max(sensor["delay_s"] for sensor in status["sensors"])
+    return worst
 
 
 def _resident_mb(pid: int) -> float:

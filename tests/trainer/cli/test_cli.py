@@ -239,7 +239,7 @@ def test_ctrl_c_leaves_what_was_learnt_and_nothing_else(recording_file: Path, tm
     program = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from trainer import checkpoint
+from trainer.networks import checkpoint
 checkpoint.SNAPSHOT_S = 0.0
 from trainer.cli.main import main
 main()
