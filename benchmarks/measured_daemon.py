@@ -37,7 +37,7 @@ class MeasuredBus(SimulatedBus):
 def main(config: Path) -> None:
     """Run until SIGTERM."""
     logging.basicConfig(level=logging.ERROR)
-    opening.SimulatedBus = MeasuredBus  # type: ignore[misc, attr-defined]
+    opening.SimulatedBus = MeasuredBus  # type: ignore[attr-defined]
     signal.signal(signal.SIGUSR1, lambda *_: print(MeasuredBus.simulation_s, flush=True))
     daemon.run(load_config(config), stop_event())
 
