@@ -6,6 +6,7 @@ A chip's driver fills in its settings and how its FIFO is read.
 from __future__ import annotations
 
 import logging
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
@@ -31,6 +32,9 @@ log = logging.getLogger(__name__)
 _COUNT_TOLERANCE = 4
 # Samples that a self-test waits beyond those it needs, for a chip whose own clock is slow.
 _SPARE_SAMPLES = 3
+# After so many drains in which samples may have been lost the thread has to do something else, too.
+_DRAINS = 3
+_NO_SAMPLES = np.empty((0, 3), np.float32)
 
 
 class Force(Enum):
@@ -163,7 +167,9 @@ class FifoAccelerometer(ABC):
         """Drain what the FIFO holds; never waits.
 
         Only the samples that the chip counted are read: whatever comes meanwhile waits for the next drain, so
-        that none is read twice.
+        that none is read twice. Between count and read the chip goes on: if this thread was suspended there
+        for so long that the FIFO may have overflowed, the gap stands before the block. If it was suspended
+        within the read, nobody can tell where the gap is: what was read is dropped and counted as lost.
 
         Raises:
             BusError: If a transfer fails; the samples lost by it are counted in the next block that has any.
@@ -174,21 +180,23 @@ class FifoAccelerometer(ABC):
         if self._torn:
             self._realign()
             self._torn, self._gap = False, True
-        before_ns, fill, after_ns = self._look()
-        if fill.samples == 0:
-            self._check_alive(before_ns)
-            return self._nothing(before_ns)
-        self._torn = True
-        samples_g = self._take(fill.samples)
-        if fill.overrun:
-            # Only an empty FIFO tells by the clock how many were lost.
+        blocks: list[FloatArray] = []
+        for _ in range(_DRAINS):
             before_ns, fill, after_ns = self._look()
-            if fill.samples:
-                samples_g = np.concatenate([samples_g, self._take(fill.samples)])
-        self._torn = False
+            if fill.samples == 0:
+                if not blocks:
+                    self._oldest_ns = before_ns
+                    self._check_alive(before_ns)
+                break
+            blocks, whole = self._drained(before_ns, fill, blocks)
+            self._oldest_ns = before_ns
+            if whole:
+                break
+        samples_g = np.concatenate(blocks) if blocks else _NO_SAMPLES
         if len(samples_g) == 0:
             return self._nothing(before_ns)
         lost = self._account(before_ns, after_ns, len(samples_g))
+        self._oldest_ns = self._samples.end_ns
         return SampleBlock(samples_g, self._samples.end_ns, self._samples.rate_hz, lost)
 
     def self_test(self) -> SelfTest:
@@ -260,7 +268,10 @@ class FifoAccelerometer(ABC):
 
     @abstractmethod
     def _take(self, n: int) -> FloatArray:
-        """Return ``n`` samples out of the FIFO, the oldest first, in g, shape (n, 3)."""
+        """Return ``n`` samples out of the FIFO, the oldest first, in g, shape (n, 3).
+
+        Fewer, the newest that follow each other, if some cannot be told; then ``_gap`` is set.
+        """
 
     def _turn_on_s(self, setup: Setup) -> float:
         """Return how much longer the first sampling period is than the others, at most, in seconds."""
@@ -282,6 +293,10 @@ class FifoAccelerometer(ABC):
         # When the FIFO last held, or could hold, anything.
         self._stirred_ns = self._clock.monotonic_ns() + round(self._turn_on_s(setup) * NS_PER_S)
         self._samples.start(self._stirred_ns)
+        # No sample that the FIFO holds is older.
+        self._oldest_ns = self._stirred_ns
+        # Time that one sample takes to read, in ns.
+        self._fastest_ns = math.inf
         self._counted = False
         self._torn = self._gap = False
 
@@ -308,8 +323,40 @@ class FifoAccelerometer(ABC):
         self._gap = self._gap or fill.overrun
         return before_ns, fill, self._clock.monotonic_ns()
 
+    def _drained(
+        self, before_ns: int, fill: Fill, earlier: list[FloatArray]
+    ) -> tuple[list[FloatArray], bool]:
+        """Read what was counted.
+
+        Args:
+            before_ns: Time just before the chip was asked what the FIFO holds.
+            fill: What it said.
+            earlier: What was read in the same turn and is followed by it, if no sample is lost in between.
+
+        Returns:
+            The samples that follow each other, in g, shapes (n, 3); and False if another look is needed: to
+            learn by the clock how many were lost, which only a FIFO that has room tells, or for new ones.
+        """
+        start_ns = self._clock.monotonic_ns()
+        self._torn = True
+        samples_g = self._take(fill.samples)
+        self._torn = False
+        took_ns = self._clock.monotonic_ns() - start_ns
+        # On the wire samples leave faster than they come. What a read takes beyond the fastest is a stall.
+        self._fastest_ns = min(self._fastest_ns, took_ns / fill.samples)
+        stalled_ns = took_ns - fill.samples * self._fastest_ns
+        # By the clock since the FIFO was emptied, and by the count: both are bounds.
+        held = self._samples.most(start_ns - self._oldest_ns)
+        held = min(held, fill.samples + self._samples.come_in(start_ns - before_ns))
+        full = fill.overrun or held > self.FIFO_DEPTH or fill.samples == self.FIFO_DEPTH
+        self._gap = self._gap or full
+        if min(held, self.FIFO_DEPTH) + self._samples.come_in(stalled_ns) > self.FIFO_DEPTH:
+            self._gap = True
+            return [], False
+        return ([samples_g], False) if full else ([*earlier, samples_g], True)
+
     def _nothing(self, now_ns: int) -> SampleBlock:
-        return SampleBlock(np.empty((0, 3), np.float32), now_ns, self._samples.rate_hz, lost=0)
+        return SampleBlock(_NO_SAMPLES, now_ns, self._samples.rate_hz, lost=0)
 
     def _account(self, before_ns: int, after_ns: int, n: int) -> int:
         """Return how many samples were lost before these ``n``, and move the sample clock on."""

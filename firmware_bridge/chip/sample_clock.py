@@ -6,6 +6,7 @@ into a FIFO.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from firmware_bridge.clock import NS_PER_S
@@ -17,6 +18,11 @@ _MIN_SAMPLES = 500
 _MAX_WINDOW_NS = 120 * NS_PER_S
 # A drain at the very moment of a sample must count it, whatever the rounding.
 _PHASE_SLACK = 1e-4
+# The true rate lies at most so much above the nominal one (the LIS3DH is the worst), and above an estimate.
+_NOMINAL_TOLERANCE = 0.1
+_ESTIMATE_TOLERANCE = 0.01
+# A read that takes so many periods longer than the fastest is a usual one.
+_JITTER = 0.1
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,7 @@ class SampleClock:
 
     def __init__(self, nominal_hz: float) -> None:
         self._rate_hz = nominal_hz
+        self._estimated = False
         self._received = 0
         self._end_ns = 0.0
         self._oldest = self._newer = _Mark(0.0, 0)
@@ -59,6 +66,18 @@ class SampleClock:
     def due(self, now_ns: int) -> int:
         """Return how many samples the chip should have made since the last one received."""
         return int((now_ns - self._end_ns) * self._rate_hz / NS_PER_S + _PHASE_SLACK)
+
+    def most(self, duration_ns: float) -> int:
+        """Return how many samples a FIFO can hold, at most, that was emptied so long ago."""
+        return int(self._periods(duration_ns) + _PHASE_SLACK) + 1
+
+    def come_in(self, duration_ns: float) -> int:
+        """Return how many samples can come, at most, in a time that begins anywhere between two."""
+        return math.ceil(self._periods(duration_ns) - _JITTER)
+
+    def _periods(self, duration_ns: float) -> float:
+        tolerance = _ESTIMATE_TOLERANCE if self._estimated else _NOMINAL_TOLERANCE
+        return duration_ns * self._rate_hz * (1 + tolerance) / NS_PER_S
 
     def receive(self, before_ns: int, after_ns: int, n: int, *, skipped: int = 0, gap: bool = False) -> None:
         """Take note of a drain.
@@ -87,6 +106,7 @@ class SampleClock:
         n = self._received - self._oldest.received
         if length_ns >= _MIN_WINDOW_NS and n >= _MIN_SAMPLES:
             self._rate_hz = n * NS_PER_S / length_ns
+            self._estimated = True
         if length_ns >= _MAX_WINDOW_NS:
             self._oldest = self._newer
         if self._end_ns - self._newer.end_ns >= _MAX_WINDOW_NS / 2:

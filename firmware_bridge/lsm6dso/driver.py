@@ -110,6 +110,6 @@ class LSM6DSO(FifoAccelerometer):
         ours = words[:, 0] >> TAG_SENSOR_SHIFT == Tag.ACCELEROMETER
         if not ours.all():
             # Nothing else is batched: a word of another kind is a sample that a bit error took.
-            words, self._gap = words[ours], True
+            words, self._gap = words[np.flatnonzero(~ours)[-1] + 1 :], True
         counts = np.ascontiguousarray(words[:, 1:]).view("<i2")
         return counts.astype(np.float32) * self._g_per_lsb
