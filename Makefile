@@ -24,10 +24,10 @@ demo: $(GATEWAY)/.ready mosquitto
 demo-model: $(VENV)/.ready
 	$(VENV)/bin/judder-train demo-model --out agent/demo/demo-1.judder
 
-# What drives processes against the clock is tested by itself; training does not mind company.
+# What drives processes against the clock mostly waits, and leaves the processors to training. A module stays in
+# one process, which trains what its tests share once.
 test: lint types referees
-	$(VENV)/bin/pytest --ignore tests/trainer
-	$(VENV)/bin/pytest --numprocesses 2 --dist loadscope tests/trainer
+	$(VENV)/bin/pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder
 
 lint: $(VENV)/.ready
 	$(VENV)/bin/ruff check .
