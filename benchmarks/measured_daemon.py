@@ -13,9 +13,10 @@ import sys
 import time
 from pathlib import Path
 
-from agent import daemon, sensors
+from agent import daemon
 from agent.cli.run import stop_event
 from agent.config.file import load_config
+from agent.sensing import opening
 from firmware_bridge.bus.simulated import SimulatedBus
 
 
@@ -36,7 +37,7 @@ class MeasuredBus(SimulatedBus):
 def main(config: Path) -> None:
     """Run until SIGTERM."""
     logging.basicConfig(level=logging.ERROR)
-    sensors.SimulatedBus = MeasuredBus  # type: ignore[misc]
+    opening.SimulatedBus = MeasuredBus  # type: ignore[attr-defined]
     signal.signal(signal.SIGUSR1, lambda *_: print(MeasuredBus.simulation_s, flush=True))
     daemon.run(load_config(config), stop_event())
 
