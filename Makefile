@@ -5,11 +5,12 @@ GATEWAY := .venv-gateway
 VENV := .venv
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo demo-model test lint format types bench torture gateway-vm arm lock clean mosquitto referees
+.PHONY: help demo demo-model test coverage lint format types bench torture gateway-vm arm lock clean mosquitto referees
 
 help:
 	@echo "make demo        watch a simulated machine fail (gateway install, no TensorFlow)"
 	@echo "make test        lint, types and all tests"
+	@echo "make coverage    all tests, and the lines and branches that none of them runs"
 	@echo "make bench       cost per window, FIFO drain, memory, latency"
 	@echo "make torture     1,000 cycles of kills, cuts, full disks and wrong clocks: is an alert lost?"
 	@echo "make gateway-vm  boot systemd, the service and a kernel I2C bus in a virtual machine (root, some minutes)"
@@ -24,10 +25,14 @@ demo: $(GATEWAY)/.ready mosquitto
 demo-model: $(VENV)/.ready
 	$(VENV)/bin/judder-train demo-model --out agent/demo/demo-1.judder
 
-# What drives processes against the clock is tested by itself; training does not mind company.
+# What drives processes against the clock mostly waits, and leaves the processors to training. A module stays in
+# one process, which trains what its tests share once.
 test: lint types referees
-	$(VENV)/bin/pytest --ignore tests/trainer
-	$(VENV)/bin/pytest --numprocesses 2 --dist loadscope tests/trainer
+	$(VENV)/bin/pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder
+
+# What a process that is killed has run does not count.
+coverage: referees $(VENV)/.ready
+	$(VENV)/bin/pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder --cov --cov-report term
 
 lint: $(VENV)/.ready
 	$(VENV)/bin/ruff check .
@@ -68,7 +73,7 @@ lock: $(VENV)/.ready
 		--output-file requirements/dev.lock
 
 clean:
-	rm -rf $(VENV) $(GATEWAY) .demo .gateway-vm .arm build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(GATEWAY) .demo .gateway-vm .arm build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
 
 $(GATEWAY)/.ready: requirements/gateway.lock pyproject.toml
 	$(PYTHON) -m venv $(GATEWAY)

@@ -162,8 +162,7 @@ def _cpu_s(process: subprocess.Popen[str]) -> _Cpu:
 
 
 def _worst_delay_s(status: dict[str, Any]) -> float:
-    worst: float = max(sensor["delay_s"] for sensor in status["sensors"])
-    return worst
+    return float(max(sensor["delay_s"] for sensor in status["sensors"]))
 
 
 def _resident_mb(pid: int) -> float:

@@ -115,8 +115,7 @@ def _interpreter(content: bytes) -> Interpreter:
 def _reproduces(content: bytes) -> bool:
     interpreter = _interpreter(content)
     put, take = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    same: bool = put["shape"].tolist() == take["shape"].tolist()
-    return same
+    return bool(put["shape"].tolist() == take["shape"].tolist())
 
 
 def _floor(content: bytes, window: FloatArray) -> Callable[[], object]:

@@ -188,7 +188,8 @@ def serve(connection: socket.socket, dongle: Dongle) -> None:
             continue
         (length,) = struct.unpack(">i", header[24:28])
         data = b"" if inwards else received(connection, length)
-        answer = dongle.control(*struct.unpack("<BBHHH", header[40:48]), data)
+        kind, request, value, index, wanted = struct.unpack("<BBHHH", header[40:48])
+        answer = dongle.control(kind, request, value, index, wanted, data)
         told = answer if inwards and answer is not None else b""
         status, size = (-EPIPE, 0) if answer is None else (0, len(told) if inwards else length)
         reply = struct.pack(">5IiiiiI8x", Command.RET_SUBMIT, sequence, 0, 0, 0, status, size, 0, 0, 0)

@@ -15,6 +15,7 @@ import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import agent
 from agent.inference.bundle import MANIFEST, read_bundle
@@ -53,7 +54,7 @@ def write_bundles(folder: Path) -> None:
             target.writestr(name, source.read(name))
 
 
-def _fixtures():  # noqa: ANN202 - a module
+def _fixtures() -> ModuleType:
     specification = importlib.util.spec_from_file_location("fixtures", ROOT / "tests" / "conftest.py")
     assert specification is not None
     assert specification.loader is not None

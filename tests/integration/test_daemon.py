@@ -12,7 +12,7 @@ from firmware_bridge.recording import load_recording
 from tests.waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
-    from conftest import Broker, Gateway, Subscriber
+    from tests.integration.conftest import Broker, Gateway, Subscriber
 
 
 def test_from_the_bus_to_the_broker(

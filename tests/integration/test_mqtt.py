@@ -46,7 +46,7 @@ from tests.owned_process import owned
 from tests.waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
-    from conftest import Broker, Subscriber
+    from tests.integration.conftest import Broker, Subscriber
 
 GATEWAY = GatewayName("plant", "gateway")
 DOCS = Path(__file__).parents[2] / "docs" / "uplink"

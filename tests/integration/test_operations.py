@@ -16,7 +16,7 @@ import pytest
 from tests.waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
-    from conftest import Broker, Gateway, Subscriber
+    from tests.integration.conftest import Broker, Gateway, Subscriber
 
 StartGateway = Callable[..., "Gateway"]
 

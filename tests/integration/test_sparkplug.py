@@ -42,7 +42,7 @@ from firmware_bridge.clock import SystemClock
 from tests.waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
-    from conftest import Broker, Gateway
+    from tests.integration.conftest import Broker, Gateway
 
 GATEWAY = GatewayName("plant", "gateway")
 # Metric { name = "Node Control/Rebirth", datatype = Boolean, boolean_value = true }, by hand.
@@ -176,7 +176,7 @@ class Host:
 
     def _take(self, message: MQTTMessage) -> None:
         if "/NCMD/" not in message.topic:
-            self.heard.append(read(message.topic, message.qos, message.retain, message.payload))
+            self.heard.append(read(message.topic, message.qos, message.retain, bytes(message.payload)))
 
     def kinds(self) -> list[str]:
         """Return what kinds came, in order."""

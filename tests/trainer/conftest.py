@@ -113,6 +113,15 @@ def fitted(recording_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Fi
     return Fitted(path, key_file, public_key, result.output)
 
 
+@pytest.fixture(scope="session")
+def other_bundle(recording_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of the same machine and settings, pump-2.judder, but with another seed."""
+    path = tmp_path_factory.mktemp("other") / "pump-2.judder"
+    result = _judder_train("fit", recording_file, "--out", path, *_TINY, "--seed", "1")
+    assert result.exit_code == 0, result.output
+    return path
+
+
 def _check_damaged(path: Path) -> None:
     try:
         samples = load_recording(path).samples

@@ -84,6 +84,7 @@ def test_every_window_was_judged_out_of_its_fold(fitted: Fitted) -> None:
     provenance = fitted.report.provenance
     assert provenance.windows.folds == FOLDS
     assert provenance.false_alarms[0].windows == provenance.windows.total
+    assert provenance.fidelity is not None
     assert provenance.fidelity.correlation > 0.9
 
 

@@ -36,7 +36,7 @@ kind = "rotor"
 """
 
 
-def judder(*arguments: str | Path) -> Result:
+def judder(*arguments: object) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 

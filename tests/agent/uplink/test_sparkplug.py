@@ -32,7 +32,7 @@ REBIRTH = "Node Control/Rebirth"
 
 
 def json_type(schema: dict[str, Any]) -> str:
-    told = schema.get("type", "string" if "enum" in schema else None)
+    told = schema.get("type", "string") if "enum" in schema else schema["type"]
     return next(name for name in ([told] if isinstance(told, str) else told) if name != "null")
 
 

@@ -35,6 +35,9 @@ class Memory:
     def write(self, register: int, data: bytes) -> None:
         self.registers[register : register + len(data)] = data
 
+    def power_cycle(self) -> None:
+        self.registers = bytearray(range(256))
+
 
 @pytest.fixture
 def memory(bus: SimulatedBus) -> Memory:

@@ -109,7 +109,10 @@ stalls = st.lists(st.one_of(st.just(0.0), st.floats(0.0, 0.08)), max_size=40)
 )
 def test_every_break_is_marked_at_its_sample(chip: str, drains: list[list[float]], rate_error: float) -> None:
     bench = Bench(chip, rate_error)
-    for stalls_s in [[]] + [part for stall in drains for part in (stall, [])]:
+    turns: list[list[float]] = [[]]
+    for stall in drains:
+        turns += [stall, []]
+    for stalls_s in turns:
         _, missing, lost = bench.drain(stalls_s)
         assert (lost > 0) or missing == 0, "a break that is not marked"
     # Once nothing stalls, nothing is lost.

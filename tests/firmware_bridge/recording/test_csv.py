@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,7 @@ def load(tmp_path: Path) -> Load:
     return write_and_load
 
 
-def timed(times: list[float | str], name: str = "time (s)") -> str:
+def timed(times: Sequence[float | str], name: str = "time (s)") -> str:
     return f"{name},x\n" + "".join(f"{time},{index}\n" for index, time in enumerate(times))
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -93,10 +95,10 @@ def test_a_fault_in_a_later_block_is_told_with_its_line(
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("write", [np.savez, np.savez_compressed])
 def test_a_large_npz_is_read_as_a_small_one(
-    little_memory: None, tmp_path: Path, order: str, write: object
+    little_memory: None, tmp_path: Path, order: Literal["C", "F"], write: Callable[..., None]
 ) -> None:
     path = tmp_path / "large.npz"
-    samples = np.asarray(np.arange(6000).reshape(2, 1000, 3), np.float64, order=order)
+    samples = np.array(np.arange(6000.0).reshape(2, 1000, 3), order=order)
     write(path, acc=samples, sample_rate_hz=50.0)
     recording = load_recording(path)
     assert isinstance(recording.samples, np.memmap)

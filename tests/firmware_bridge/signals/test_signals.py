@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ from firmware_bridge.signals import (
     make_signal,
 )
 
-QUIET = {"noise_g": (0.0, 0.0, 0.0), "load_variation": 0.0, "gravity_g": (0.0, 0.0, 0.0)}
+QUIET: dict[str, Any] = {"noise_g": (0.0, 0.0, 0.0), "load_variation": 0.0, "gravity_g": (0.0, 0.0, 0.0)}
 STILL = ((0.0, 0.0, 0.0),)
 
 

@@ -230,6 +230,7 @@ main()
 """
     command = (sys.executable, "-c", program, "fit", recording_file, "--out", out, *_OPTIONS)
     with owned(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
         assert process.stdout.readline() == "waits\n"
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=DEADLINE_S)

@@ -36,7 +36,7 @@ def test_amplitudes_are_linear() -> None:
     assert features.mean[4][0] == pytest.approx(0.2, rel=0.01)
     assert (features.mean[3][0], features.mean[5][0]) == pytest.approx((0.1, 0.1), rel=0.02)
     x = sines([0.2])
-    rise = features.of(WindowNumbers(2 * x)) - features.of(WindowNumbers(x))
+    rise = features.of(WindowNumbers(np.float32(2.0) * x)) - features.of(WindowNumbers(x))
     assert rise[:, 4, 0] * features.deviation[4][0] == pytest.approx(0.2, rel=0.02)
 
 

@@ -59,6 +59,7 @@ def test_the_distance_is_a_metric_of_fit(
     assert result.exit_code == 0, result.output
     part = next(part for part in read_bundle(path).manifest.parts if part.kind == "reconstruction")
     assert part.metric == "mahalanobis"
+    assert part.distance is not None
     assert np.shape(part.distance.whitening) == (size, size)
     assert len(part.tails) == columns
     detector, _ = open_detector(path)

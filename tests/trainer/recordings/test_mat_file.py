@@ -77,7 +77,7 @@ def test_the_bearing_data_of_case_western(load: Load) -> None:
     }
     recording = load(variables, rate_hz=12000)
     assert recording.columns == ("DE", "FE")
-    assert recording.samples.tolist() == np.float32([[0.1, 4], [0.2, 5], [0.3, 6]]).tolist()
+    assert recording.samples.tolist() == np.array([[0.1, 4], [0.2, 5], [0.3, 6]], np.float32).tolist()
     assert recording.samples.dtype == np.float32
     assert recording.rate_hz == 12000
     assert recording.segments == (Segment(0, 3),)

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from matplotlib.axes import Axes
 
 from firmware_bridge.recording import Recording, Segment
 from trainer.recordings.figures import figures_of
@@ -25,7 +24,7 @@ def recording_of(rate_hz: float | None = 800.0, segments: Any = None, **channels
     )
 
 
-def drawn(recording: Recording) -> tuple[list[list[Axes]], list[str]]:
+def drawn(recording: Recording) -> tuple[list[list[Any]], list[str]]:
     """Return the panels by row, and the words above them."""
     picture = picture_of(recording, figures_of(recording))
     panels = [axes for axes in picture.axes if axes.get_label() != "<colorbar>"]
@@ -75,7 +74,8 @@ def test_the_spectrogram_shows_when_it_shook() -> None:
 
 
 def test_units_in_names_are_those_of_the_axes() -> None:
-    rows, _ = drawn(recording_of(**{"AccX (g)": SHAKING, "GyroX (deg/s)": NOISE, "QuatW": NOISE}))
+    channels: dict[str, Any] = {"AccX (g)": SHAKING, "GyroX (deg/s)": NOISE, "QuatW": NOISE}
+    rows, _ = drawn(recording_of(**channels))
     assert [row[0].get_title("left") for row in rows] == ["AccX", "GyroX", "QuatW"]
     labels = [row[0].get_ylabel() for row in rows]
     assert labels == ["acceleration (g)", "value (deg/s)", "value (as recorded)"]
@@ -115,7 +115,8 @@ def test_what_cannot_be_drawn_is_told() -> None:
 
 
 def test_of_many_channels_the_first_are_drawn() -> None:
-    rows, told = drawn(recording_of(**{f"v{index}": NOISE for index in range(11)}))
+    channels: dict[str, Any] = {f"v{index}": NOISE for index in range(11)}
+    rows, told = drawn(recording_of(**channels))
     assert len(rows) == CHANNELS == 8
     assert told[0].endswith("; the first 8 of 11 channels")
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from agent.inference.arrays import FloatArray
-from agent.inference.features import Features, PatchFeatures, RawFeatures
+from agent.inference.features import PatchFeatures, RawFeatures
 from trainer.conversion.quantization import convert
 from trainer.networks.models import build_model, shipped_model
 from trainer.networks.models.patches import convolutional, layer_sizes
@@ -103,7 +103,7 @@ def test_a_stack_without_a_bottleneck_shows_its_reconstruction() -> None:
 def test_the_codes_of_patches_are_told_by_mean_and_deviation() -> None:
     import keras
 
-    features: Features = PatchFeatures("patches", (1.0,) * AXES, 4, 2)
+    features = PatchFeatures("patches", (1.0,) * AXES, 4, 2)
     sizes = layer_sizes(4, AXES)
     random = np.random.default_rng(1)
     weights: list[FloatArray] = []

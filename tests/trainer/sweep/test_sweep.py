@@ -164,9 +164,10 @@ def test_processes_share_a_search_and_one_that_is_killed_costs_its_trial_only(
     storage = tmp_path / "study"
     study = open_study(storage, IDENTITY, "loss")
     killed: list[int] = []
+    over = threading.Event()
 
     def kill_the_first() -> None:
-        while not killed:
+        while not (killed or over.is_set()):
             for trial in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
                 if "pid" in trial.user_attrs:
                     killed.append(trial.user_attrs["pid"])
@@ -178,8 +179,11 @@ def test_processes_share_a_search_and_one_that_is_killed_costs_its_trial_only(
     long = replace(job, training=TrainingSettings(epochs=150, patience=150))
     thread = threading.Thread(target=kill_the_first)
     thread.start()
-    search.search(long, study, storage, 4, 2, 0, lambda done: None)
-    thread.join()
+    try:
+        search.search(long, study, storage, 4, 2, 0, lambda done: None)
+    finally:
+        over.set()
+        thread.join()
     states = sorted(trial.state.name for trial in study.trials)
     assert len(states) == 4
     assert states.count("FAIL") == 1

@@ -33,14 +33,17 @@ def loop(model: keras.Model, optimizer: keras.optimizers.Optimizer, learning: Le
 
     def over_batches(one: Callable[[tf.Tensor], tf.Tensor]) -> Run:
         def stretch(features: tf.Tensor, total: tf.Tensor) -> tf.Tensor:
-            for start in tf.range(0, tf.shape(features)[0], learning.batch_size):
+            def after(start: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
                 batch = features[start : start + learning.batch_size]
                 total += one(batch) * tf.cast(tf.shape(batch)[0], tf.float32)
-            return total
+                return start + learning.batch_size, total
+
+            count = tf.shape(features)[0]
+            return tf.while_loop(lambda start, _: start < count, after, (0, total))[1]
 
         # Without a signature each other number of windows would be another graph.
         signature = [tf.TensorSpec(model.input_shape, tf.float32), tf.TensorSpec((), tf.float32)]
-        graph = tf.function(stretch, input_signature=signature)
+        graph = tf.function(stretch, input_signature=signature, autograph=False)
         length = _BATCHES * learning.batch_size
 
         def epoch(features: FloatArray) -> float:
