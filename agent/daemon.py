@@ -68,8 +68,7 @@ def run(
         hangup: Set when the configuration shall be loaded again; cleared when it was.
 
     Raises:
-        ConfigError: If a sensor cannot be as configured, or its bundle is made for another.
-        BundleError: If a bundle is not to be trusted on this machine.
+        ConfigError: If a sensor cannot be as configured, or a bundle is made for another, or not trusted.
         StoreError: If the alert store cannot be opened, or turns out to be damaged: the next start heals it.
         ControlError: If another daemon has the control socket.
     """

@@ -11,7 +11,7 @@ from threading import Event
 import click
 
 from agent.cli.options import config_option
-from agent.errors import BundleError, ConfigError
+from agent.errors import ConfigError
 from agent.system.journal import JournalHandler, is_journal
 
 EX_CONFIG = 78
@@ -34,9 +34,8 @@ def run(config_path: Path, verbose: bool) -> None:
     try:
         config = load_config(config_path)
         daemon.run(config, stop, load=lambda: load_config(config_path), hangup=hangup)
-    except (ConfigError, BundleError) as error:
-        shown = error.at(config_path) if isinstance(error, ConfigError) else error
-        click.echo(f"Error: {shown}", err=True)
+    except ConfigError as error:
+        click.echo(f"Error: {error.at(config_path)}", err=True)
         sys.exit(EX_CONFIG)
 
 

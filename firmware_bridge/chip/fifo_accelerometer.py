@@ -6,9 +6,8 @@ A chip's driver fills in its settings and how its FIFO is read.
 from __future__ import annotations
 
 import logging
-import math
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
@@ -21,6 +20,7 @@ from firmware_bridge.arrays import FloatArray
 from firmware_bridge.bus.protocol import I2CBus
 from firmware_bridge.chip.accelerometer import Limits, RegisterState, SampleBlock, SelfTest, SensorInfo
 from firmware_bridge.chip.chip import Chip
+from firmware_bridge.chip.fifo_watch import FifoWatch, Loss
 from firmware_bridge.chip.register_chip import RegisterChip, Setting
 from firmware_bridge.chip.sample_clock import SampleClock
 from firmware_bridge.clock import NS_PER_S, Clock
@@ -185,18 +185,18 @@ class FifoAccelerometer(ABC):
             before_ns, fill, after_ns = self._look()
             if fill.samples == 0:
                 if not blocks:
-                    self._oldest_ns = before_ns
+                    self._watch.emptied(before_ns)
                     self._check_alive(before_ns)
                 break
             blocks, whole = self._drained(before_ns, fill, blocks)
-            self._oldest_ns = before_ns
+            self._watch.emptied(before_ns)
             if whole:
                 break
         samples_g = np.concatenate(blocks) if blocks else _NO_SAMPLES
         if len(samples_g) == 0:
             return self._nothing(before_ns)
         lost = self._account(before_ns, after_ns, len(samples_g))
-        self._oldest_ns = self._samples.end_ns
+        self._watch.emptied(self._samples.end_ns)
         return SampleBlock(samples_g, self._samples.end_ns, self._samples.rate_hz, lost)
 
     def self_test(self) -> SelfTest:
@@ -293,10 +293,7 @@ class FifoAccelerometer(ABC):
         # When the FIFO last held, or could hold, anything.
         self._stirred_ns = self._clock.monotonic_ns() + round(self._turn_on_s(setup) * NS_PER_S)
         self._samples.start(self._stirred_ns)
-        # No sample that the FIFO holds is older.
-        self._oldest_ns = self._stirred_ns
-        # Time that one sample takes to read, in ns.
-        self._fastest_ns = math.inf
+        self._watch = FifoWatch(self.FIFO_DEPTH, self._samples, self._stirred_ns)
         self._counted = False
         self._torn = self._gap = False
 
@@ -341,19 +338,14 @@ class FifoAccelerometer(ABC):
         self._torn = True
         samples_g = self._take(fill.samples)
         self._torn = False
-        took_ns = self._clock.monotonic_ns() - start_ns
-        # On the wire samples leave faster than they come. What a read takes beyond the fastest is a stall.
-        self._fastest_ns = min(self._fastest_ns, took_ns / fill.samples)
-        stalled_ns = took_ns - fill.samples * self._fastest_ns
-        # By the clock since the FIFO was emptied, and by the count: both are bounds.
-        held = self._samples.most(start_ns - self._oldest_ns)
-        held = min(held, fill.samples + self._samples.come_in(start_ns - before_ns))
-        full = fill.overrun or held > self.FIFO_DEPTH or fill.samples == self.FIFO_DEPTH
-        self._gap = self._gap or full
-        if min(held, self.FIFO_DEPTH) + self._samples.come_in(stalled_ns) > self.FIFO_DEPTH:
-            self._gap = True
+        end_ns = self._clock.monotonic_ns()
+        loss = self._watch.loss(fill.samples, before_ns=before_ns, start_ns=start_ns, end_ns=end_ns)
+        self._gap = self._gap or loss is not Loss.NONE
+        if loss is Loss.WITHIN:
             return [], False
-        return ([samples_g], False) if full else ([*earlier, samples_g], True)
+        if fill.overrun or loss is Loss.BEFORE:
+            return [samples_g], False
+        return [*earlier, samples_g], True
 
     def _nothing(self, now_ns: int) -> SampleBlock:
         return SampleBlock(_NO_SAMPLES, now_ns, self._samples.rate_hz, lost=0)
@@ -397,16 +389,10 @@ class FifoAccelerometer(ABC):
         if address not in self.CHIP.addresses:
             choices = " or ".join(f"0x{choice:02x}" for choice in self.CHIP.addresses)
             problems["address"] = f"{self.CHIP.name} has no address 0x{address:02x}; choose {choices}"
-        if rate_hz not in self.RATES_HZ:
-            choices = _digits(self.RATES_HZ)
-            problems["rate_hz"] = f"{self.CHIP.name} offers no rate of {rate_hz:g} Hz; choose {choices}"
-        if range_g not in self.RANGES_G:
-            choices = _digits(self.RANGES_G)
-            problems["range_g"] = f"{self.CHIP.name} offers no range of {range_g:g} g; choose {choices}"
+        settings = {"rate_hz": (rate_hz, "Hz", self.RATES_HZ), "range_g": (range_g, "g", self.RANGES_G)}
+        for name, (value, unit, offered) in settings.items():
+            if value not in offered:
+                what, choices = name.partition("_")[0], ", ".join(f"{choice:.9g}" for choice in offered)
+                problems[name] = f"{self.CHIP.name} offers no {what} of {value:g} {unit}; choose {choices}"
         if problems:
             raise OfferError(problems)
-
-
-def _digits(offered: Iterable[float]) -> str:
-    """Return numbers with digits enough to be typed back."""
-    return ", ".join(f"{choice:.9g}" for choice in offered)
