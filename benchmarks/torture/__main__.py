@@ -74,7 +74,8 @@ class Torture:
         self._random = random.Random(seed)
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["benchmarks.torture.gateway"])
-        self._offset_s = self._context.Value("d", 0.0)
+        # Without a lock, which a gateway that is killed at the wrong moment would keep for ever.
+        self._offset_s = self._context.Value("d", 0.0, lock=False)
         self._broker = Broker(folder)
         self._broker.start()
         self._proxy = Proxy(self._broker.port)

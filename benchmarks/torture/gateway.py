@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import time
+from ctypes import c_double
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from threading import Event
 
@@ -47,7 +47,7 @@ class Settings:
 class SteppedClock(SystemClock):
     """The system's clock, whose UTC somebody sets forward and back."""
 
-    def __init__(self, offset_s: Synchronized[float]) -> None:
+    def __init__(self, offset_s: c_double) -> None:
         self._offset_s = offset_s
 
     def utc(self) -> datetime:
@@ -55,7 +55,7 @@ class SteppedClock(SystemClock):
         return super().utc() + timedelta(seconds=self._offset_s.value)
 
 
-def run(settings: Settings, offset_s: Synchronized[float], raising: bool) -> None:
+def run(settings: Settings, offset_s: c_double, raising: bool) -> None:
     """Raise alerts and forward them, until killed.
 
     Args:
