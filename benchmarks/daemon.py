@@ -40,7 +40,7 @@ SLOW = Sensor("adxl345", 800.0)
 FAST = Sensor("lsm6dso", 3333.0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DaemonCost:
     """Figures of one run."""
 
@@ -77,13 +77,13 @@ def measure(sensors: int, kind: Sensor) -> DaemonCost:
         process.wait(10)
         simulation = (after.simulation_s - before.simulation_s) / wall_s
         return DaemonCost(
-            resident,
-            (after.process_s - before.process_s) / wall_s - simulation,
-            simulation,
-            first_score_s,
-            _worst_delay_s(first),
-            _worst_delay_s(last),
-            time.monotonic() - begin,
+            resident_mb=resident,
+            cpu_share=(after.process_s - before.process_s) / wall_s - simulation,
+            simulation_share=simulation,
+            first_score_s=first_score_s,
+            first_delay_s=_worst_delay_s(first),
+            delay_s=_worst_delay_s(last),
+            stop_s=time.monotonic() - begin,
         )
 
 
@@ -188,14 +188,14 @@ def _print_cost(kind: Sensor) -> None:
     print(f"  last sample of a window to its score   {1000 * one.delay_s:8.1f} ms")
     print(f"  SIGTERM to end                         {one.stop_s:8.2f} s    (aim < 1)")
     print("                                          1 sensor  4 sensors   each further one")
-    for told, unit, aim, factor, field in (
+    for name, unit, aim, factor, field in (
         ("resident memory", "MB", "(aim <= 64 for one)", 1, "resident_mb"),
         ("CPU of one core, without simulated chips", "%", "(aim <= 3 for one)", 100, "cpu_share"),
         ("CPU of the simulated chips", "%", "", 100, "simulation_share"),
     ):
         first, all_four = factor * getattr(one, field), factor * getattr(four, field)
         each = (all_four - first) / 3
-        print(f"  {told:<40} {first:6.1f} {all_four:10.1f} {each:+12.2f} {unit:<2}  {aim}".rstrip())
+        print(f"  {name:<40} {first:6.1f} {all_four:10.1f} {each:+12.2f} {unit:<2}  {aim}".rstrip())
 
 
 def main() -> None:

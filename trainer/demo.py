@@ -13,10 +13,10 @@ from firmware_bridge.signals import make_signal
 from trainer.bundles.making import FitReport
 from trainer.bundles.writing import Target
 from trainer.fit import fit
+from trainer.progress import OnProgress
 from trainer.recordings.datasets import simulated_source
 from trainer.recordings.synthetic import record
 from trainer.settings import FitSettings, Method, NetworkSettings, TrainingSettings
-from trainer.system.progress import OnProgress
 
 # Half the usual window keeps the file small. The lines are so high because a fault of the demo's size
 # exceeds any line, and the machine shall be quiet for as long as somebody watches.
@@ -40,7 +40,7 @@ _MACHINES = tuple(
 
 @dataclass(frozen=True)
 class DemoMachine:
-    """The demo's sensor and what it feels, from ``agent/demo/demo.toml``."""
+    """The demo's sensor, its rate in Hz, and what it feels, from ``agent/demo/demo.toml``."""
 
     chip: str
     rate_hz: float
@@ -49,7 +49,7 @@ class DemoMachine:
     """``kind`` and parameters, fault included."""
 
     def recorded(self, seconds: float, **changes: object) -> Recording:
-        """Record the machine, with some parameters of its signal changed."""
+        """Record so many seconds of the machine, with some parameters of its signal changed."""
         parameters = {**self.signal, **changes}
         signal = make_signal(str(parameters.pop("kind")), parameters)
         return record(signal, chip=self.chip, rate_hz=self.rate_hz, range_g=self.range_g, seconds=seconds)
@@ -67,7 +67,7 @@ def build_demo(target: Target, on_progress: OnProgress) -> FitReport:
 
     Args:
         target: What to write.
-        on_progress: Told of the progress.
+        on_progress: Called with what is being done, and the share of it that is done.
 
     Raises:
         OutputError: If the bundle cannot be written.

@@ -26,14 +26,14 @@ from trainer.conversion.quantization import convert_network
 from trainer.errors import ChoiceError
 from trainer.evaluation.modes import ModeFigures, choose_mode, compare_modes
 from trainer.networks.checkpoint import Checkpoint
+from trainer.networks.crossfit import Networks, Task, train_networks
 from trainer.networks.features import fit_features
-from trainer.networks.left_out import Networks, Task, train_networks
 from trainer.networks.models import check_network, with_layers
 from trainer.parts.choosing import SpectrumChoices, choose_spectrum
+from trainer.progress import OnProgress
 from trainer.recordings.datasets import Source
 from trainer.recordings.subject import Subject, take
 from trainer.settings import PATCHES, FitSettings, Quantization
-from trainer.system.progress import OnProgress
 
 
 def fit(
@@ -42,6 +42,7 @@ def fit(
     target: Target,
     signer: Signer | None,
     on_progress: OnProgress,
+    *,
     checkpoint: Checkpoint | None = None,
     export_to: Path | None = None,
 ) -> FitReport:
@@ -52,7 +53,7 @@ def fit(
         settings: The choices.
         target: What to write.
         signer: Signs the bundle; None for an unsigned one.
-        on_progress: Told of the progress.
+        on_progress: Called with what is being done, and the share of it that is done.
         checkpoint: Keeps what is learnt on the way; None to keep nothing.
         export_to: Folder for the network as files of its own; None for none.
 
@@ -121,7 +122,7 @@ def learn(
     Args:
         subject: What is learnt about.
         settings: The choices, ``laid_out``.
-        on_progress: Told of the progress.
+        on_progress: Called with what is being done, and the share of it that is done.
         checkpoint: Keeps what is learnt on the way; None to keep nothing.
 
     Raises:
@@ -143,7 +144,7 @@ def converted(
         subject: What was learnt about.
         networks: The networks.
         settings: The choices.
-        on_progress: Told of the progress.
+        on_progress: Called with what is being done, and the share of it that is done.
 
     Raises:
         ConversionError: If the network cannot be quantized, or loses too much by it.
@@ -164,7 +165,12 @@ def converted(
     folds = len(networks.folds)
     final = NetworkLearner(networks.final.features, final_graph(chosen.mode), subject, settings)
     return settings, Learned(
-        learners[:folds], learners[folds:], final, networks.record, chosen.fidelity, modes
+        folds=learners[:folds],
+        sessions=learners[folds:],
+        final=final,
+        record=networks.record,
+        fidelity=chosen.fidelity,
+        modes=modes,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Literal, cast, get_args
 
 import numpy as np
@@ -122,6 +122,7 @@ class NetworkSettings:
     """Sizes of the hidden layers: all of them for dense, spectral and lstm; of the encoder, whose mirror the
     decoder is, for conv (filters), lstm-bottleneck and vae (the last is the latent size). Empty: those of
     ``with_layers``."""
+    _: KW_ONLY
     activation: str = "relu"
     """One of ``ACTIVATIONS``; an LSTM has its own."""
     dropout: float = 0.0
@@ -158,9 +159,9 @@ class TrainingSettings:
     """Mean squared or mean absolute error of the reconstructed features."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FitSettings:
-    """All choices of ``judder-train fit``."""
+    """All choices of ``judder-train fit``; lengths are in samples."""
 
     window_length: int | None = None
     """Samples per window; None for the nearest power of two to 0.64 s, and 20 of process values."""
@@ -193,7 +194,7 @@ class FitSettings:
     eps: float = 1e-3
     """Added to the variances of the errors before they are inverted, as a share of their mean."""
     kind: Kind | None = None
-    """What was recorded; None to tell by the sample rate (``trainer.parts.process``)."""
+    """What was recorded; None to decide by the sample rate (``trainer.parts.process``)."""
     compare_modes: bool = True
     """All quantizations are measured; otherwise only the one that is asked for, as long as it will do."""
     may_leave_quantization: bool = False
@@ -201,5 +202,5 @@ class FitSettings:
 
 
 def is_process(rate_hz: float | None) -> bool:
-    """Tell whether recordings hold process values, from their sample rate."""
+    """Decide whether recordings hold process values, from their sample rate."""
     return rate_hz is not None and rate_hz < PROCESS_BELOW_HZ

@@ -58,9 +58,9 @@ class KindFigures:
     """At the warning line."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Figures:
-    """A row of the table."""
+    """A row of the table; rates are shares of windows, the delay is in seconds."""
 
     machine: str
     detector: str
@@ -91,10 +91,10 @@ def figures(
     Args:
         machine: Its recordings.
         detector: What the detector is called.
-        score: Scores windows.
+        score: Scores windows of shape (n_windows, length, n_axes).
         line: Of the warning level, from healthy windows that were learnt from.
         first_alert: The rule that raises alerts.
-        spec: Length and hop of the windows.
+        spec: Length and hop of the windows, in samples.
     """
     healthy = {kind: _scored(score, recordings, spec) for kind, recordings in machine.unseen.items()}
     defective = {kind: _scored(score, recordings, spec) for kind, recordings in machine.defective.items()}
@@ -106,18 +106,18 @@ def figures(
     found = sorted(delay for delay in delays if delay is not None)
     half = (len(delays) - 1) // 2
     return Figures(
-        machine.name,
-        detector,
-        float(roc_auc_score(labels, scores)),
-        float(average_precision_score(labels, scores)),
-        recall,
-        min(float(np.mean(found_here >= line)) for found_here in defective.values()),
-        2.0 * recall / (1.0 + recall + rate),
-        tuple(_rate(kind, scores >= line, spec) for kind, scores in healthy.items()),
-        found[half] if len(found) > half else None,
-        len(found),
-        len(delays),
-        tuple(_of_kind(kind, negative, one, line) for kind, one in defective.items()),
+        machine=machine.name,
+        detector=detector,
+        roc_auc=float(roc_auc_score(labels, scores)),
+        pr_auc=float(average_precision_score(labels, scores)),
+        recall=recall,
+        worst_recall=min(float(np.mean(found_here >= line)) for found_here in defective.values()),
+        balanced_f1=2.0 * recall / (1.0 + recall + rate),
+        false_alarms=tuple(_rate(kind, scores >= line, spec) for kind, scores in healthy.items()),
+        delay_s=found[half] if len(found) > half else None,
+        found=len(found),
+        kinds=len(delays),
+        by_kind=tuple(_of_kind(kind, negative, one, line) for kind, one in defective.items()),
     )
 
 
@@ -128,7 +128,7 @@ def _of_kind(kind: str, healthy: Scores, defective: Scores, line: float) -> Kind
 
 
 def two_of_three(line: float) -> FirstAlert:
-    """Return the rule that raises an alert when two of three windows reach a line."""
+    """Return the rule that raises an alert when two of three scores, of shape (n_windows,), reach a line."""
 
     def first(scores: Scores) -> int | None:
         above = np.concatenate(([False, False], scores >= line)).astype(int)

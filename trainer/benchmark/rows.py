@@ -18,9 +18,9 @@ from trainer.benchmark.events import EventFigures, count_events, observe
 from trainer.benchmark.recordings import Labelled, labelled_robot_arm, valve_files
 from trainer.bundles.writing import Target
 from trainer.fit import fit
+from trainer.progress import OnProgress
 from trainer.recordings.datasets import simulated_source
 from trainer.settings import FitSettings
-from trainer.system.progress import OnProgress
 
 VALVE_TRAINING_ROWS = 400
 """Of each file, by the source's protocol."""
@@ -28,9 +28,9 @@ VALVE_TRAINING_ROWS = 400
 _LEVELS = (Level.WARNING, Level.ALARM)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RowFigures:
-    """Counts of rows, at a level."""
+    """Counts of rows, which are samples, at a level."""
 
     name: str
     level: str
@@ -70,9 +70,14 @@ def count(name: str, level: Level, flagged: BoolArray, anomalous: BoolArray) -> 
         flagged: What was said of each row, shape (n_rows,).
         anomalous: What it is, same shape.
     """
-    pairs = ((True, True), (True, False), (False, True), (False, False))
-    counts = (int(np.sum((flagged == said) & (anomalous == is_so))) for said, is_so in pairs)
-    return RowFigures(name, str(level), *counts)
+    return RowFigures(
+        name=name,
+        level=str(level),
+        true_positives=int(np.sum(flagged & anomalous)),
+        false_positives=int(np.sum(flagged & ~anomalous)),
+        misses=int(np.sum(~flagged & anomalous)),
+        true_negatives=int(np.sum(~flagged & ~anomalous)),
+    )
 
 
 def flagged_rows(detector: Detector, recording: Recording, level: Level) -> BoolArray:
@@ -86,7 +91,7 @@ def flagged_rows(detector: Detector, recording: Recording, level: Level) -> Bool
         level: The level that flags a row.
 
     Returns:
-        Shape (n_samples,).
+        Of shape (n_samples,).
     """
     segments = [(segment.start, segment.end) for segment in recording.segments]
     starts, verdicts = judge_recording(detector, recording.samples, segments)
@@ -112,7 +117,7 @@ def robot_arm(
     Args:
         folder: Holds the sets.
         settings: The choices.
-        on_progress: Told of the progress.
+        on_progress: Called with what is being done, and the share of it that is done.
 
     Raises:
         DataError: If the set is not there.
@@ -139,7 +144,7 @@ def valves(folder: Path, settings: FitSettings, on_progress: OnProgress) -> list
     Args:
         folder: Holds the sets.
         settings: The choices.
-        on_progress: Told of the progress.
+        on_progress: Called with what is being done, and the share of it that is done.
 
     Raises:
         DataError: If the set is not there.
@@ -160,7 +165,7 @@ def valves(folder: Path, settings: FitSettings, on_progress: OnProgress) -> list
     ]
 
 
-def told(figures: Iterable[RowFigures]) -> str:
+def row_lines(figures: Iterable[RowFigures]) -> str:
     """Return one line each."""
     return "\n".join(
         f"  {one.name}, rows at {one.level}: false alarms {one.false_alarm_rate:.2%}"
@@ -184,5 +189,5 @@ def _learnt(recording: Recording, settings: FitSettings, on_progress: OnProgress
 
 
 def _rows(recording: Recording, begin: int, end: int) -> Recording:
-    """Return some rows; a pause between two of them is nothing to a slow process."""
+    """Return some of the samples; a pause between two of them is nothing to a slow process."""
     return replace(recording, samples=recording.samples[begin:end], segments=(Segment(0, end - begin),))

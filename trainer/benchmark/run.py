@@ -21,12 +21,12 @@ from trainer.bundles.making import bundle_up
 from trainer.bundles.writing import Target
 from trainer.errors import ChoiceError
 from trainer.fit import converted, laid_out, learn
-from trainer.networks.left_out import Networks
+from trainer.networks.crossfit import Networks
 from trainer.networks.models import default_features
+from trainer.progress import OnProgress
 from trainer.recordings.datasets import simulated_source
 from trainer.recordings.subject import Subject, take
 from trainer.settings import PATCHES, FitSettings, NetworkSettings
-from trainer.system.progress import OnProgress
 
 _SIGMAS = 3.0
 """A simple detector's line lies so many standard deviations above the mean of what it learnt from."""
@@ -41,14 +41,14 @@ def run(
     on_progress: OnProgress,
     on_figures: OnFigures,
 ) -> None:
-    """Tell the figures of each architecture, all parts together, and then of each simple detector.
+    """Measure the figures of each architecture, all parts together, and then of each simple detector.
 
     Args:
         machine: Recordings of one machine.
         architectures: Keys of ``ARCHITECTURES``, one or more.
         settings: Training and quantization; architecture and features are those of each one.
-        on_progress: Told of the progress.
-        on_figures: Told of each row when it is there.
+        on_progress: Called with what is being done, and the share of it that is done.
+        on_figures: Called with each row as soon as it is there.
 
     Raises:
         TrainerError: If an architecture cannot learn from the recordings.

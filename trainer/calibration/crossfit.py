@@ -34,7 +34,7 @@ class SessionFalseAlarms:
 
 
 def out_of_fold(folded: FoldedWindows, fit: Fit) -> list[FloatArray]:
-    """Return each part's raw scores, (n_windows, n_columns), every window judged by the other folds.
+    """Return each part's raw scores, shape (n_windows, n_columns), every window judged by the other folds.
 
     Args:
         folded: The windows.
@@ -67,7 +67,7 @@ def left_out_sessions(
 
     Args:
         folded: The windows.
-        scores: Their out-of-fold scores.
+        scores: Their out-of-fold scores, for each part of shape (n_windows, n_columns).
         groups: Recordings that are left out together.
         fit: Fits the parts without one group.
         thresholds: The lines.
@@ -77,7 +77,7 @@ def left_out_sessions(
         DataError: If the windows that are left cannot be learnt from.
         WindowError: If a score is not finite.
     """
-    told = []
+    counted = []
     for number, group in enumerate(groups):
         inside = np.isin(folded.session, group)
         parts, models = fit(folded.windows[~inside], number)
@@ -86,8 +86,8 @@ def left_out_sessions(
         )
         judged = calibrated_scores(known, raw_scores(known.parts, models, folded.windows[inside]))
         warning, alarm = false_alarms(thresholds, judged, folded.independent * float(np.mean(inside)))
-        told.append(SessionFalseAlarms(tuple(names[session] for session in group), warning, alarm))
-    return tuple(told)
+        counted.append(SessionFalseAlarms(tuple(names[session] for session in group), warning, alarm))
+    return tuple(counted)
 
 
 def false_alarms(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import click
 
@@ -13,6 +13,11 @@ from trainer.cli.progress import progress_bar
 from trainer.networks.models import default_features
 from trainer.settings import FeatureKind, FitSettings, Loss, TrainingSettings
 from trainer.sweep.space import Space, default_space, default_text, load_space, searchable
+
+if TYPE_CHECKING:
+    import optuna
+
+    from trainer.sweep.trials import Job
 
 _OBJECTIVES = ("loss", "roc-auc", "pr-auc")
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -99,34 +104,32 @@ def sweep(
         raise click.UsageError(f"--objective {objective} needs labelled recordings: --normal and --anomalous")
     space = load_space(space_file, arch) if space_file else default_space(arch)
     settings = FitSettings(
-        window,
-        hop,
-        features or default_features(arch),
-        metric,
+        window_length=window,
+        hop=hop,
+        features=features or default_features(arch),
+        metric=metric,
         quantization="float32",
         network=NetworkSettings(arch, (1,) * len(ARCHITECTURES[arch].units)),
         training=TrainingSettings(epochs=epochs, seed=seed, loss=loss),
         bands=bands,
     )
-    _search(healthy, storage, settings, space, objective, chosen, trials, jobs, as_json)
+    job, study = _opened(healthy, storage, settings, space, objective, chosen)
+    _search(job, study, storage, trials, jobs)
+    _echo_outcome(job, study, _given(healthy, settings, chosen), as_json)
 
 
-def _search(
+def _opened(
     healthy: tuple[Path, ...],
     storage: Path,
     settings: FitSettings,
     space: Space,
     objective: str | None,
     chosen: DataChoice,
-    trials: int,
-    jobs: int,
-    as_json: bool,
-) -> None:
-    from trainer.errors import SearchError
+) -> tuple[Job, optuna.Study]:
+    """Return what each trial needs, and the search in ``storage``, new or to be gone on with."""
     from trainer.networks.checkpoint import identify
     from trainer.recordings.datasets import load_source
     from trainer.recordings.labels import Label
-    from trainer.sweep import search, text
     from trainer.sweep.trials import Objective, open_study, prepare
 
     sources = [load_source(path, chosen.columns or None, chosen.rate_hz) for path in healthy]
@@ -134,26 +137,43 @@ def _search(
     judged: Objective = objective or ("roc-auc" if labelled else "loss")  # type: ignore[assignment]
     job = prepare(sources, labelled, settings, space, judged)
     hashes = [source.sha256 for source in (*sources, *(one.source for one in labelled))]
-    study = open_study(storage, {**identify(settings, hashes), "space": repr(space)}, judged)
+    return job, open_study(storage, {**identify(settings, hashes), "space": repr(space)}, judged)
+
+
+def _search(job: Job, study: optuna.Study, storage: Path, trials: int, jobs: int) -> None:
+    """Run the trials behind a bar.
+
+    Raises:
+        SearchError: If none came to an end.
+    """
+    from trainer.errors import SearchError
+    from trainer.sweep import search, text
+
     with progress_bar() as on_progress:
         search.search(
             job,
             study,
             storage,
-            trials,
-            jobs,
-            settings.training.seed,
-            lambda done: on_progress(f"trial {done} of {trials}", min(done / trials, 1.0)),
+            trials=trials,
+            jobs=jobs,
+            seed=job.training.seed,
+            on_trial=lambda done: on_progress(f"trial {done} of {trials}", min(done / trials, 1.0)),
         )
-    best = text.best_trials(study, judged)
-    if not best:
-        told = ", ".join(f"{count} x {reason}" for reason, count in text.reasons(study).items())
-        raise SearchError(f"none of {trials} trials came to an end ({told}); try another --space")
-    command = text.fit_command(space, best[0], _given(healthy, settings, chosen))
+    if not text.best_trials(study, job.objective):
+        reasons = ", ".join(f"{count} x {reason}" for reason, count in text.reasons(study).items())
+        raise SearchError(f"none of {trials} trials came to an end ({reasons}); try another --space")
+
+
+def _echo_outcome(job: Job, study: optuna.Study, given: list[str], as_json: bool) -> None:
+    """Print the best trials, and the command that makes a bundle of the very best."""
+    from trainer.sweep import text
+
+    command = text.fit_command(job.space, text.best_trials(study, job.objective)[0], given)
     if as_json:
-        click.echo(text.as_json(study, judged, command))
+        click.echo(text.as_json(study, job.objective, command))
     else:
-        click.echo(f"{text.table(study, judged, space)}\n\nthe best again, as a bundle:\n{command}")
+        table = text.table(study, job.objective, job.space)
+        click.echo(f"{table}\n\nthe best again, as a bundle:\n{command}")
 
 
 def _given(healthy: tuple[Path, ...], settings: FitSettings, chosen: DataChoice) -> list[str]:

@@ -12,7 +12,7 @@ from agent.inference.arrays import FloatArray
 from agent.inference.model import TFLiteModel
 from trainer.conversion.converter import shared_converter
 from trainer.errors import ConversionError
-from trainer.networks.left_out import REPRESENTATIVES, Network
+from trainer.networks.crossfit import REPRESENTATIVES, Network
 from trainer.settings import QUANTIZATIONS, Quantization
 from trainer.system.quiet import diverted_output
 
@@ -24,7 +24,7 @@ _TIMED = 50
 
 
 def convert_network(network: Network, quantization: Quantization) -> bytes:
-    """Return a trained network as a TFLite graph; see ``convert``.
+    """Return a trained network as the bytes of a TFLite graph; see ``convert``.
 
     Raises:
         ConversionError: If the converter fails, or its graph is not fit for gateways.

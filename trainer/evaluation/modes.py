@@ -25,9 +25,9 @@ _JUDGED = 1000
 _TIMED = 50
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ModeFigures:
-    """One quantization of a network; figures that cannot be had are None."""
+    """One quantization of a network: its graph in bytes, its time in µs; what cannot be had is None."""
 
     mode: Quantization
     size_bytes: int | None = None
@@ -37,7 +37,7 @@ class ModeFigures:
     largest_difference: float | None = None
     """Of any score, as a part of the median float32 score of the axis."""
     roc_auc_difference: float | None = None
-    """How much better than float32 its scores tell healthy windows from those with a virtual defect."""
+    """How much better than float32 its scores separate healthy windows from those with a virtual defect."""
     per_window_us: float | None = None
     """On this machine. It is not kept in a bundle: the same work gives the same bytes."""
     impossible: str | None = None
@@ -77,6 +77,7 @@ def compare_modes(
     """
     some = windows[:: max(len(windows) // _JUDGED, 1)]
     random = np.random.default_rng(seed)
+    # Every mode judges the same windows and defects: what differs is the graph alone.
     defects = [with_defect(kind, some, random) for kind in KINDS]
     exact = graph("float32")
     expected = _auc(part, exact, some, defects)
@@ -85,19 +86,19 @@ def compare_modes(
         try:
             content = exact if mode == "float32" else graph(mode)
         except ConversionError as error:
-            figures.append(ModeFigures(mode, impossible=str(error)))
+            figures.append(ModeFigures(mode=mode, impossible=str(error)))
             continue
         fidelity = compare(part, content, exact, some)
         with diverted_output():  # the runtime announces its delegate
             model = TFLiteModel(content)
         figures.append(
             ModeFigures(
-                mode,
-                len(content),
-                fidelity.correlation,
-                fidelity.largest_difference,
-                _auc(part, content, some, defects) - expected,
-                time_per_window_us(model, part.features.of(WindowNumbers(some[:_TIMED]))),
+                mode=mode,
+                size_bytes=len(content),
+                correlation=fidelity.correlation,
+                largest_difference=fidelity.largest_difference,
+                roc_auc_difference=_auc(part, content, some, defects) - expected,
+                per_window_us=time_per_window_us(model, part.features.of(WindowNumbers(some[:_TIMED]))),
             )
         )
     return tuple(figures)

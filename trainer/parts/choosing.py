@@ -55,7 +55,7 @@ def choose_spectrum(
     """Choose scale and bands of the spectrum's part; what is given stays.
 
     Args:
-        folded: Healthy windows.
+        folded: Healthy windows, shape (n_windows, length, n_axes), in g.
         scale: Given, or None.
         bands: Given, or None.
         seed: Of the virtual defects.
@@ -68,7 +68,19 @@ def choose_spectrum(
     scales = (scale,) if scale else _SCALES
     defects = {kind: with_defect(kind, some, np.random.default_rng(seed)) for kind in KINDS}
     tried = tuple(
-        SpectrumChoice(one, count, _found(some, fold, folded.count, independence, defects, one, count))
+        SpectrumChoice(
+            one,
+            count,
+            _found(
+                some,
+                fold,
+                folds=folded.count,
+                independence=independence,
+                defects=defects,
+                scale=one,
+                bands=count,
+            ),
+        )
         for one in scales
         for count in counts
     )
@@ -79,13 +91,18 @@ def choose_spectrum(
 def _found(
     windows: FloatArray,
     fold: npt.NDArray[np.int64],
+    *,
     folds: int,
     independence: float,
     defects: dict[str, FloatArray],
     scale: BandScale,
     bands: int,
 ) -> float:
-    """Return the share of virtual defects above the line of the healthy windows that they were added to."""
+    """Return the share of virtual defects above the line of the healthy windows that they were added to.
+
+    Windows, with and without the defects, have the shape (n_windows, length, n_axes); ``fold`` is the fold of
+    each.
+    """
     healthy = np.empty(len(windows))
     abnormal = {kind: np.empty(len(windows)) for kind in defects}
     for number in range(folds):

@@ -17,6 +17,7 @@ from agent.inference.columns import BandColumns, BandScale, Columns, TimeColumns
 from agent.inference.distance import DistancePart
 from agent.inference.features import amplitude_spectrum, mean_square
 from agent.inference.window_numbers import WindowNumbers
+from trainer.rounding import short
 from trainer.settings import USUAL_BANDS
 
 _MAD_TO_SIGMA = 1.4826
@@ -57,7 +58,9 @@ def fit_time(windows: FloatArray, weight: float, independence: float) -> Distanc
     )
     numbers = columns.of(WindowNumbers(windows)).astype(np.float64)
     spread = np.maximum(median_deviation(numbers), _SPREAD_FLOOR)
-    return fit_distance("time", weight, columns, numbers, spread, independence)
+    return fit_distance(
+        "time", weight=weight, columns=columns, numbers=numbers, spread=spread, independence=independence
+    )
 
 
 def fit_bands(
@@ -89,11 +92,14 @@ def fit_bands(
     spreads = median_deviation(numbers)
     least = 0.5 * np.median(spreads) if scale == "log" else np.quantile(spreads, 0.9)
     spread = np.maximum(spreads, max(float(least), _SPREAD_FLOOR))
-    return fit_distance("spectrum", weight, columns, numbers, spread, independence)
+    return fit_distance(
+        "spectrum", weight=weight, columns=columns, numbers=numbers, spread=spread, independence=independence
+    )
 
 
 def fit_distance(
     name: str,
+    *,
     weight: float,
     columns: Columns,
     numbers: npt.NDArray[np.float64],
@@ -126,9 +132,9 @@ def fit_distance(
         name=name,
         weight=weight,
         columns=columns,
-        centre=_tuple(median + location * spread),
-        whitening=tuple(_tuple(row) for row in whitening),
-        scale=_tuple(spread),
+        centre=short(median + location * spread),
+        whitening=tuple(short(row) for row in whitening),
+        scale=short(spread),
     )
 
 
@@ -136,20 +142,24 @@ def _shrunk_covariance(standard: npt.NDArray[np.float64], independence: float) -
     """Return the covariance, shrunk towards equal variances as the number of independent windows asks.
 
     The formula takes every window for independent; what it finds goes with 1 / number.
+
+    Args:
+        standard: Standardised numbers, shape (n_windows, n_columns).
+        independence: Independent windows per window.
     """
     _, shrinkage = ledoit_wolf(standard)
     return np.asarray(shrunk_covariance(empirical_covariance(standard), min(shrinkage / independence, 1.0)))
 
 
 def median_deviation(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the median absolute deviation of each column, as the standard deviation of a Gaussian one."""
+    """Return the median absolute deviation of each column, as the standard deviation of a Gaussian one.
+
+    Args:
+        numbers: Of healthy windows, shape (n_windows, n_columns).
+    """
     deviation: npt.NDArray[np.float64] = np.abs(numbers - np.median(numbers, axis=0))
     return _MAD_TO_SIGMA * np.asarray(np.median(deviation, axis=0), np.float64)
 
 
 def _medians(values: npt.NDArray[np.float64]) -> tuple[float, ...]:
-    return _tuple(np.median(values, axis=0))
-
-
-def _tuple(values: npt.NDArray[np.float64]) -> tuple[float, ...]:
-    return tuple(float(f"{value:.6g}") for value in values)
+    return short(np.median(values, axis=0))

@@ -1,6 +1,6 @@
 """Slow process values: no waveform and no network, but where each channel stands and how much it varies.
 
-A flow or a temperature read once a second has no spectrum. What tells is the level, which for vibration is
+A flow or a temperature read once a second has no spectrum. What matters is the level, which for vibration is
 the mounting angle and removed; and the level drifts, further than a short recording shows.
 """
 
@@ -25,7 +25,7 @@ _DRIFT_TIMES = 6.0
 again."""
 
 _VARIATION_WEIGHT = 0.001
-"""A guard: a channel that hunts, or freezes, is told when that is beyond doubt."""
+"""A guard: a channel that hunts, or freezes, is flagged when that is beyond doubt."""
 
 _VARIATION_FLOOR = 0.5
 _LEAST_SPREAD = 0.1
@@ -60,14 +60,22 @@ def fit_process(
     def part(name: str, weight: float, columns: Columns, drift: Drift | None) -> DistancePart:
         values = columns.of(numbers).astype(np.float64)
         spread = np.maximum(median_deviation(values), _LEAST_SPREAD)
-        return fit_distance(name, weight, columns, values, spread, independence, drift)
+        return fit_distance(
+            name,
+            weight=weight,
+            columns=columns,
+            numbers=values,
+            spread=spread,
+            independence=independence,
+            drift=drift,
+        )
 
     watched = part("value", 1.0 - _VARIATION_WEIGHT, value_columns, Drift(stretches, _DRIFT_TIMES))
     return replace(watched, power=0.5), part("variation", _VARIATION_WEIGHT, variation, None)
 
 
 def _spreads(samples: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the spread of each channel, as a standard deviation.
+    """Return the spread of each channel of samples, shape (n_samples, n_channels), as a standard deviation.
 
     The largest of three estimates: half of a coarse converter's samples may be the same number.
     """

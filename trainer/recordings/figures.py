@@ -13,7 +13,7 @@ from firmware_bridge.recording import Recording, Segment
 Values = npt.NDArray[np.float64]
 
 LINES = 5
-"""Spectral lines that are told of each axis, at most."""
+"""Spectral lines that are named for each axis, at most."""
 LONGEST_SPECTRUM = 16384
 """Samples of one spectrum, at most."""
 LINE_ABOVE_FLOOR = 4.0
@@ -41,7 +41,7 @@ class SpectralLine:
     """Peak value of the sine, in the recording's unit."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AxisFigures:
     """One channel; all but the mean is about what remains without it."""
 
@@ -62,7 +62,7 @@ class AxisFigures:
     """Strongest first."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RecordingFigures:
     """A recording as a whole."""
 
@@ -109,6 +109,9 @@ def figures_of(recording: Recording) -> RecordingFigures:
 def spectrum_of(recording: Recording) -> Spectrum:
     """Return the mean amplitude spectrum of the stretches between gaps; empty if none is long enough.
 
+    Frequencies in Hz (in cycles per sample at an unknown rate), amplitudes in the unit of each channel, shape
+    (n_frequencies, n_channels).
+
     Welch's method: Hann windows that overlap by half, at least seven of them unless the recording is short.
     """
     longest = max((segment.end - segment.start for segment in recording.segments), default=0)
@@ -127,13 +130,13 @@ def spectrum_of(recording: Recording) -> Spectrum:
 
 
 def hann(length: int) -> Values:
-    """Return a Hann window as spectra need it: the next one would begin with its first value again."""
+    """Return a Hann window of ``length`` samples, periodic: the next one would begin with its first value."""
     window: Values = np.hanning(length + 1)[:-1]
     return window
 
 
 def frame_starts(segments: Sequence[Segment], length: int) -> Iterator[int]:
-    """Yield where frames begin that overlap by half and span no gap."""
+    """Yield where frames of ``length`` samples begin that overlap by half and span no gap."""
     for segment in segments:
         yield from range(segment.start, segment.end - length + 1, length // 2)
 
@@ -158,7 +161,12 @@ def _axis(recording: Recording, spectrum: Spectrum, index: int) -> AxisFigures:
 
 
 def lines_of(frequencies: Values, amplitudes: Values) -> tuple[SpectralLine, ...]:
-    """Return the peaks that stand out of the spectrum, the strongest first; of close ones the strongest."""
+    """Return the peaks that stand out of the spectrum, the strongest first; of close ones the strongest.
+
+    Args:
+        frequencies: In Hz, or in cycles per sample, shape (n_frequencies,).
+        amplitudes: Of one channel, of the same shape.
+    """
     inner = amplitudes[1:-1]
     tops = np.flatnonzero((inner > amplitudes[:-2]) & (inner >= amplitudes[2:])) + 1
     chosen: list[int] = []
@@ -174,7 +182,7 @@ def lines_of(frequencies: Values, amplitudes: Values) -> tuple[SpectralLine, ...
 
 
 def _refined(frequencies: Values, amplitudes: Values, top: int) -> SpectralLine:
-    """Return a line between two bins: of a Hann window, the ratio of neighbours tells where it is.
+    """Return a line between two bins: of a Hann window, from the ratio of its neighbours.
 
     Source: Grandke, "Interpolation algorithms for discrete Fourier transforms of weighted signals" (1983).
     """
@@ -188,7 +196,7 @@ def _refined(frequencies: Values, amplitudes: Values, top: int) -> SpectralLine:
 
 
 def _runs(values: Values) -> npt.NDArray[np.intp]:
-    """Return the lengths of runs of one value, in order."""
+    """Return how many samples each run of one value is long, in order."""
     borders = np.flatnonzero(np.diff(values)) + 1
     return np.diff(np.concatenate([[0], borders, [len(values)]]))
 

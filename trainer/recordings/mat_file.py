@@ -62,7 +62,7 @@ def read_mat(path: Path) -> Contents:
             names = [name] if array.ndim == 1 else channel_names(name, array.shape[1])
             vectors.update(zip(names, np.atleast_2d(array.T), strict=True))
     vectors, aliases = _short_names(vectors)
-    return Contents(vectors, scalars=scalars, others=others, aliases=aliases, notes=tuple(notes))
+    return Contents(vectors=vectors, scalars=scalars, others=others, aliases=aliases, notes=tuple(notes))
 
 
 def _is_hdf5(path: Path) -> bool:
@@ -158,7 +158,7 @@ def _kind(value: object) -> str | None:
 
 
 def _upright(array: Array) -> tuple[Array, bool]:
-    """Return a vector, or a table with time along its longer side, and whether it had to be turned."""
+    """Return a vector or table of samples, time along its longer side, and whether it had to be turned."""
     flat = np.squeeze(array)
     if flat.ndim < 2:
         return flat.reshape(-1), False

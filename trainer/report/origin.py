@@ -51,11 +51,11 @@ def quantization(bundle: Bundle) -> str:
         (_mode_name(mode, part.quantization), *(_shown(key, mode.get(key)) for key, _ in drawn))
         for mode in modes
     ]
-    told = (
+    explained = (
         "Reconstruction scores of the graph in each mode, run by the gateway's runtime, against its float32 "
         "twin. Differences are parts of the median float32 score."
     )
-    return note(told) + table(rows, ("numbers", *(name for _, name in drawn)))
+    return note(explained) + table(rows, ("numbers", *(name for _, name in drawn)))
 
 
 def untaught(manifest: Manifest) -> str:
@@ -82,36 +82,44 @@ def origin_rows(bundle: Bundle) -> Iterator[tuple[str, str]]:
         yield "learnt from", f"{record['name']}, {record['samples']} samples, SHA-256 {record['sha256'][:16]}"
     for topic in ("windows", "training"):
         if isinstance(provenance.get(topic), Mapping):
-            told = ((name, value) for name, value in provenance[topic].items() if _is_plain(value))
-            yield topic, ", ".join(f"{name} {_value(value)}" for name, value in told)
-    chosen = _chosen(provenance.get("choices"))
-    if chosen:
+            yield topic, _plain_values(provenance[topic])
+    if chosen := _chosen(provenance.get("choices")):
         yield "healthy windows chose", chosen
-    for step in provenance.get("derived", ()):
-        data = ", ".join(record["name"] for record in step["data"]) or "no data"
-        yield f"then {step['step']}", f"of {step['bundle']}, on {data}"
+    yield from _steps(provenance.get("derived", ()))
     versions = provenance.get("versions", {})
     yield "made with", ", ".join(f"{name} {version}" for name, version in versions.items())
     yield "oldest runtime", bundle.manifest.runtime
     yield "signed by", bundle.signed_by or "nobody"
 
 
+def _plain_values(record: Mapping[str, Any]) -> str:
+    """Return the numbers and words of a record; what is nested is left out."""
+    return ", ".join(f"{name} {_value(value)}" for name, value in record.items() if _is_plain(value))
+
+
+def _steps(derived: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Yield how the bundle came from another one, step by step."""
+    for step in derived:
+        data = ", ".join(record["name"] for record in step["data"]) or "no data"
+        yield f"then {step['step']}", f"of {step['bundle']}, on {data}"
+
+
 def _chosen(choices: Any) -> str:  # noqa: ANN401 - provenance is what its trainer wrote
     """Return how the spectrum is watched, and how many virtual defects that found; empty if it was given."""
     if not isinstance(choices, Mapping) or len(choices.get("tried", ())) < 2:
         return ""
-    told = [
+    ways = [
         f"{one['scale']} amplitude in {one['bands']} bands ({one['found']:.0%} of virtual defects found)"
         for one in (choices["chosen"], *(other for other in choices["tried"] if other != choices["chosen"]))
     ]
-    return f"{told[0]}, not {' nor '.join(told[1:])}"
+    return f"{ways[0]}, not {' nor '.join(ways[1:])}"
 
 
 def _derivation(line: Threshold) -> str:
     derivation = _METHODS.get(line.method.partition(":")[0], "as it was given")
     one_in = 1.0 / max(rate_from_score(line.score), 1e-300)
-    told = f"{float(f'{one_in:.3g}'):,.0f}" if one_in < 1e9 else f"{one_in:.1e}"
-    return f"{derivation}; by the calibration 1 healthy window in {told} lies above"
+    windows = f"{float(f'{one_in:.3g}'):,.0f}" if one_in < 1e9 else f"{one_in:.1e}"
+    return f"{derivation}; by the calibration 1 healthy window in {windows} lies above"
 
 
 def _modes(bundle: Bundle, shipped: str, size_bytes: int) -> Sequence[Mapping[str, Any]]:

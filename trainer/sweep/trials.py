@@ -53,15 +53,15 @@ _STARTUP_TRIALS, _WARM_UP_EPOCHS = 5, 3
 _BATCH = 1024
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Job:
-    """What each trial needs."""
+    """What each trial needs; windows are features of shape (n_windows, *shape)."""
 
     space: Space
     training: TrainingSettings
     objective: Objective
     metric: Loss
-    """Error of a reconstruction, where labelled windows are told apart by it."""
+    """Error of a reconstruction, where labelled windows are separated by it."""
     learnt: FloatArray
     """Features of the windows to learn from, shape (n_windows, *shape)."""
     checked: FloatArray
@@ -92,16 +92,16 @@ class Job:
             Dimension(**{**dimension, "choices": tuple(dimension["choices"])})
             for dimension in document["dimensions"]
         ]
-        arrays = [
-            np.load(folder / f"{name}.npy", mmap_mode="r")
+        arrays = {
+            name: np.load(folder / f"{name}.npy", mmap_mode="r")
             for name in ("learnt", "checked", "labelled", "truth")
-        ]
+        }
         return cls(
-            Space(document["architecture"], tuple(dimensions)),
-            TrainingSettings(**document["training"]),
-            document["objective"],
-            document["metric"],
-            *arrays,
+            space=Space(document["architecture"], tuple(dimensions)),
+            training=TrainingSettings(**document["training"]),
+            objective=document["objective"],
+            metric=document["metric"],
+            **arrays,
         )
 
 
@@ -130,6 +130,7 @@ def prepare(
     window = choose_window(rate_hz, settings.window_length, settings.hop)
     dense = WindowSpec(window.length, max(window.hop // _TRAINING_OVERLAP, 1))
     folded = fold_windows([source.recording for source in sources], dense, settings.folds)
+    # One fold, not all in turn: a search asks which network is better, not how good it is.
     held_out = folded.fold == folded.count - 1
     features = fit_features(settings.features, folded.windows[~held_out], axes, settings.bands)
     check_network(settings.network, features.shape(window.length), settings.features, settings.quantization)
@@ -144,14 +145,14 @@ def prepare(
             f"{int(truth.sum())} anomalous; give labelled recordings, or choose --objective loss"
         )
     return Job(
-        space,
-        settings.training,
-        objective,
-        "mse" if settings.metric == "mse" else "mae",
-        of(folded.windows[~held_out]),
-        of(folded.windows[held_out]),
-        of(known) if len(known) else np.empty((0, *features.shape(window.length)), np.float32),
-        truth,
+        space=space,
+        training=settings.training,
+        objective=objective,
+        metric="mse" if settings.metric == "mse" else "mae",
+        learnt=of(folded.windows[~held_out]),
+        checked=of(folded.windows[held_out]),
+        labelled=of(known) if len(known) else np.empty((0, *features.shape(window.length)), np.float32),
+        truth=truth,
     )
 
 
@@ -205,6 +206,7 @@ def open_study(storage: Path, identity: Mapping[str, str], objective: Objective)
         raise SearchError(f"{storage}: is no storage of a search; choose another file") from error
     if not names:
         study.set_user_attr(_IDENTITY, given)
+    # Trials of other data or settings cannot be compared with these, so nothing may be mixed.
     found = study.user_attrs.get(_IDENTITY, {})
     others = [name for name in given if found.get(name) != given[name]]
     if others:
@@ -235,7 +237,7 @@ def _quiet() -> Iterator[None]:
 
 
 def run_trial(job: Job, study: optuna.Study, seed: int) -> FrozenTrial:
-    """Propose, train, judge, and tell the study; whatever goes wrong ends this trial only.
+    """Propose, train, judge, and report to the study; whatever goes wrong ends this trial only.
 
     Args:
         job: What to learn from.
@@ -306,7 +308,7 @@ def _errors(model: keras.Model, features: FloatArray, metric: Loss) -> npt.NDArr
 
 
 def _out_of_memory(error: Exception) -> bool:
-    """Tell memory that ran out, by the words of numpy, TensorFlow, JAX and PyTorch."""
+    """Recognise memory that ran out by the words of numpy, TensorFlow, JAX and PyTorch."""
     names = ("ResourceExhausted", "OutOfMemory")
     return (
         isinstance(error, MemoryError)

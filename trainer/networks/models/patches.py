@@ -25,14 +25,14 @@ BATCH = 256
 LEARNING_RATE = 0.003
 WARM_UP_STEPS = 50
 REPORTS = 100
-"""How often the progress is told."""
+"""Reports of the progress in a whole training."""
 MIN_STEPS = 8_000
 MAX_PATCHES = 20_000
 PATCH_STEP = 2
 _PATCH = 32
 _STRIDES_PER_PATCH = 8
 _MOST_PATCHES = 64
-"""Patches per window, about: more would cost a gateway time and tell it nothing new."""
+"""Patches per window, about: more would cost a gateway time and teach it nothing new."""
 
 
 def patch_features(scale_g: tuple[float, ...], length: int) -> PatchFeatures:
@@ -46,7 +46,7 @@ def patch_features(scale_g: tuple[float, ...], length: int) -> PatchFeatures:
 
 
 def layer_sizes(patch: int, n_axes: int) -> list[int]:
-    """Return the widths: input, encoder, bottleneck of n_axes + 3, decoder, output."""
+    """Return the widths: patch of samples, encoder, bottleneck of n_axes + 3, decoder, patch again."""
     return [patch * n_axes, UNITS, n_axes + 3, UNITS, patch * n_axes]
 
 
@@ -66,7 +66,7 @@ def choose_patches(features: FloatArray, patch: int) -> FloatArray:
 
 
 def enough_steps(n_samples: int) -> int:
-    """Return in how many steps each patch of a recording is drawn about ``BATCH`` times.
+    """Return in how many steps each patch of so many samples is drawn about ``BATCH`` times.
 
     Short recordings get ``MIN_STEPS``; more would only teach them by heart.
     """
@@ -189,7 +189,7 @@ def convolutional(weights: Sequence[FloatArray], features: PatchFeatures, length
 
     Args:
         weights: Kernel and bias of each layer, as ``train_folds`` gives them.
-        features: Patch and stride.
+        features: Patch and stride, in samples.
         length: Samples per window.
     """
     import keras

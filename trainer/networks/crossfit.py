@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 REPRESENTATIVES = 500
 """Windows that int8 takes its ranges from."""
 OnLoss = Callable[[float, float], None]
-"""Told of the progress: the share of all training that is done, and the loss."""
+"""Takes the share of all training that is done, and the loss."""
 
 _TRAINING_OVERLAP = 16
 """Training windows per length: the network must know the machine at every phase; with fewer it learns the
@@ -45,7 +45,7 @@ healthy move that is a little larger would be the worst defect of all."""
 
 @dataclass(frozen=True)
 class Network:
-    """A trained network, before it is converted."""
+    """A trained network, before it is converted; it takes features of shape (n_windows, *shape)."""
 
     features: Features
     build: Callable[[], keras.Model]
@@ -87,7 +87,7 @@ def train_networks(
     Args:
         task: What to learn from, and what not.
         settings: The choices.
-        on_loss: Told of the progress.
+        on_loss: Called with the share of all training that is done, and the loss.
         checkpoint: Keeps what is learnt; None to keep nothing.
 
     Raises:
@@ -105,6 +105,7 @@ def _train_patches(
 ) -> Networks:
     """Train the default networks side by side, in the same steps."""
     dense = _dense_windows(task)
+    # Which windows each network learns from: without a fold, without a group of recordings, from all.
     learnt = [dense.fold != fold for fold in range(dense.count)]
     learnt += [~np.isin(dense.session, group) for group in task.groups]
     learnt.append(np.ones(len(dense.fold), bool))
@@ -156,16 +157,17 @@ def _train_each(
     def turn(learn: BoolArray, check: BoolArray | None, training: FitSettings) -> None:
         network, result = _train_one(
             windows,
-            learn,
-            check,
-            task.axes,
-            training,
-            _share(on_loss, len(trained), n_turns, training),
-            _slot(checkpoint, len(trained)),
+            learn=learn,
+            check=check,
+            axes=task.axes,
+            settings=training,
+            on_epoch=_share(on_loss, len(trained), n_turns, training),
+            slot=_slot(checkpoint, len(trained)),
         )
         networks.append(network)
         trained.append(result)
 
+    # Not the fold that is left out stops the training: it would no longer be unseen.
     for fold in range(windows.count):
         check = windows.fold == (fold + 1) % windows.count
         turn((windows.fold != fold) & ~check, check, settings)
@@ -178,7 +180,10 @@ def _train_each(
 
 
 def _dense_windows(task: Task) -> FoldedWindows:
-    """Return more windows than are judged; a patch is met again with another mean taken from it."""
+    """Return more windows than are judged, at a hop of fewer samples.
+
+    A patch is met again with another mean taken from it.
+    """
     hop = max(min(task.window.hop, task.window.length // _TRAINING_OVERLAP), 1)
     dense = replace(task.window, hop=hop)
     return fold_windows(task.recordings, dense, task.folded.count)
@@ -186,6 +191,7 @@ def _dense_windows(task: Task) -> FoldedWindows:
 
 def _train_one(
     windows: FoldedWindows,
+    *,
     learn: BoolArray,
     check: BoolArray | None,
     axes: Sequence[str],
