@@ -1,4 +1,4 @@
-"""The detector turn by turn, without its thread: what is adjusted meanwhile, and a disk that comes and goes."""
+"""The detector turn by turn, without its thread: rules that change meanwhile, a disk that comes and goes."""
 
 from __future__ import annotations
 
