@@ -234,7 +234,7 @@ def test_a_failure_marks_a_gap_where_the_samples_go_on(steps: Steps) -> None:
 
 
 def test_one_reason_is_logged_once(steps: Steps, caplog: pytest.LogCaptureFixture) -> None:
-    steps.chip.starts = [SensorError("not found")] * 3 + [SensorError("wrong chip")]
+    steps.chip.starts = [*[SensorError("not found")] * 3, SensorError("wrong chip")]
     for _ in range(4):
         steps.turn()
     errors = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
