@@ -137,7 +137,7 @@ class Monitor:
         self._thread.start()
 
     def stop(self, timeout_s: float) -> bool:
-        """Ask the thread to end; return True if it did within the time."""
+        """Ask the thread to end; return True if it did within ``timeout_s`` seconds."""
         self._stop.set()
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
@@ -195,7 +195,7 @@ class Monitor:
         )
 
     def turn(self, timeout_s: float) -> None:
-        """Judge the next window, if one comes within the time, look at the sensor, and tell what changed."""
+        """Judge the next window, if one comes within so many seconds, and tell what has changed."""
         window = self._reader.read(timeout_s)
         wanted = self._wanted  # once: another thread may change it meanwhile
         if wanted is not self._in_force:
