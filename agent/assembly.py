@@ -127,22 +127,33 @@ def stations(config: Config, shared: Surroundings, prepared: Mapping[str, Prepar
 
 
 def _station(name: str, sensor: Sensor, prepared: Prepared, shared: Surroundings) -> Station:
-    judge, manifest, store, clock = prepared.judge, prepared.judge.manifest, shared.store, shared.clock
+    judge, manifest = prepared.judge, prepared.judge.manifest
     samples = max(RING_WINDOWS * manifest.window.length, shared.waveforms.samples(sensor.rate_hz))
     ring = RingBuffer(samples, len(AXES))
+    backoff = Backoff(name, BACKOFF_FIRST_S, BACKOFF_LONGEST_S)
+    sampler = Sampler(name, prepared.opener, ring, shared.clock, backoff)
+    shared.waveforms.watch(name, ring, sampler.status)
+    regimes = judge if isinstance(judge, RegimeJudge) else None
+    if regimes is not None:
+        _continue_regime(name, regimes, shared.store)
+    monitor = _monitor(name, sensor, judge, ring, sampler, shared)
+    return Station(
+        name, manifest.title, manifest.thresholds, sensor.simulated, sampler, ring, monitor, regimes
+    )
+
+
+def _monitor(
+    name: str, sensor: Sensor, judge: Judge, ring: RingBuffer, sampler: Sampler, shared: Surroundings
+) -> Monitor:
+    """Return what judges the sensor's windows; it goes on with the alerts that were open."""
+    manifest, store, clock = judge.manifest, shared.store, shared.clock
     open_alert, sensor_alert = store.open_alert(name), store.open_alert(name, Subject.SENSOR)
     override = store.overrides.of(name)
     thresholds = override.thresholds if override else None
-    sampler = Sampler(name, prepared.opener, ring, clock, Backoff(name, BACKOFF_FIRST_S, BACKOFF_LONGEST_S))
-    shared.waveforms.watch(name, ring, sampler.status)
     reason = sensor_alert.last_event.reason if sensor_alert else None
-    regimes = judge if isinstance(judge, RegimeJudge) else None
-    if regimes is not None and regimes.commanded is not None:
-        last = store.regimes.of(name)
-        regimes.commanded.name = last if last in regimes.regimes else None
     columns = columns_of(manifest.axes)
     assert columns is not None  # else it were not prepared
-    monitor = Monitor(
+    return Monitor(
         name,
         WindowReader(ring, manifest.window, columns),
         judge,
@@ -152,13 +163,17 @@ def _station(name: str, sensor: Sensor, prepared: Prepared, shared: Surroundings
         watchdog=shared.watchdog,
         announce=shared.announce,
         simulated=sensor.simulated,
-        regimes=regimes,
+        regimes=judge if isinstance(judge, RegimeJudge) else None,
         alert_id=open_alert.alert_id if open_alert else None,
         sensor_alert_id=sensor_alert.alert_id if sensor_alert else None,
     )
-    return Station(
-        name, manifest.title, manifest.thresholds, sensor.simulated, sampler, ring, monitor, regimes
-    )
+
+
+def _continue_regime(name: str, regimes: RegimeJudge, store: AlertStore) -> None:
+    """Go on with the regime that was told before a restart, if there is a model for it still."""
+    if regimes.commanded is not None:
+        last = store.regimes.of(name)
+        regimes.commanded.name = last if last in regimes.regimes else None
 
 
 def _last_step(open_alert: AlertRecord) -> Transition:

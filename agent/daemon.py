@@ -122,28 +122,16 @@ class Daemon:
         opened = AlertStore.open(config.database, clock.utc(), config.outbox, config.history)
         self._store = stack.enter_context(opened)
         self._watchdog = Watchdog(sd_notify, clock)
-        self._waveforms = AlertWaveforms(
-            config.state_dir / "evidence", config.evidence, clock, self._watchdog
-        )
-        message_of = partial(alert_message, gateway=config.gateway) if config.uplink else None
-        listeners = (self._alerts.count, self._waveforms.keep, *([listener] if listener else []))
-        announcer = Announcer(self._store, message_of, listeners)
-        shared = Surroundings(self._store, clock, self._watchdog, announcer.announce, self._waveforms)
+        folder = config.state_dir / "evidence"
+        self._waveforms = AlertWaveforms(folder, config.evidence, clock, self._watchdog)
+        announce = self._new_announcer(listener).announce
+        shared = Surroundings(self._store, clock, self._watchdog, announce, self._waveforms)
         self._stations = assembly.stations(config, shared, prepared)
         self._bus_samplers = assembly.bus_samplers(config, self._stations, clock, self._watchdog)
-        self._handlers = Handlers(
-            lambda: self._config,
-            self._stations,
-            self._store,
-            self._uplink_status,
-            self._alerts,
-            self._waveforms.capture,
-            clock,
-        )
+        self._handlers = self._new_handlers()
         self._remote_commands = Commands("MQTT", self._handlers.table())
         self._forwarder = self._new_forwarder(config)
-        outbox = self._store.outbox if config.uplink else None
-        self._telemetry = Telemetry(config.telemetry, config.gateway, self._stations, outbox, clock)
+        self._telemetry = self._new_telemetry()
         local = Commands("control socket", self._handlers.table() | {"reload": lambda _: self.reload()})
         self._control = ControlServer(config.control_socket, local)
         self._metrics: MetricsServer | None = None
@@ -205,6 +193,26 @@ class Daemon:
         except AgentError as error:
             logger.error("not reloaded: %s", error, extra=fields(Entry.RELOADED))
 
+    def _new_announcer(self, listener: Listener | None) -> Announcer:
+        message_of = partial(alert_message, gateway=self._config.gateway) if self._config.uplink else None
+        listeners = [self._alerts.count, self._waveforms.keep]
+        return Announcer(self._store, message_of, [*listeners, listener] if listener else listeners)
+
+    def _new_handlers(self) -> Handlers:
+        return Handlers(
+            lambda: self._config,
+            self._stations,
+            self._store,
+            self._uplink_status,
+            self._alerts,
+            self._waveforms.capture,
+            self._clock,
+        )
+
+    def _new_telemetry(self) -> Telemetry:
+        config, outbox = self._config, self._store.outbox if self._config.uplink else None
+        return Telemetry(config.telemetry, config.gateway, self._stations, outbox, self._clock)
+
     def _take_over(self, wanted: Config, changes: list[str]) -> None:
         # What may be refused comes first.
         forwarder = self._new_forwarder(wanted) if "uplink" in changes else None
@@ -213,8 +221,7 @@ class Daemon:
         self._config = wanted
         self._telemetry.intervals = wanted.telemetry
         for station in self._stations:
-            thresholds = station.monitor.status().thresholds
-            station.monitor.adjust(thresholds, wanted.sensors[station.name].alarm)
+            station.monitor.adjust(None, wanted.sensors[station.name].alarm)
         if forwarder is not None and self._forwarder is not None:  # a reload neither adds nor removes one
             self._forwarder.stop(RELOAD_TIMEOUT_S)
             self._forwarder = forwarder

@@ -243,18 +243,21 @@ class _Decoder:
     def _scalar(self, hint: Any, value: Any, path: str) -> Any:
         if hint is Any:
             return self._anything(value, path)
-        if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+        if issubclass(hint, Enum):
+            return self._member(hint, value, path)
+        if hint is float and _is_a(int | float, value):
             return self._finite(value, path)
-        if isinstance(hint, type) and issubclass(hint, Enum):
-            known = {str(member.value): member for member in hint}
-            choice = self._choice(list(known), value, path)
-            return None if choice is None else known[choice]
         if hint is Path and isinstance(value, str) and "\0" not in value:
             return Path(value)
-        if isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
+        if _is_a(hint, value):
             return value
         names = {float: "a number", int: "a whole number", str: "text", bool: "true or false", Path: "a path"}
         return self._problem(path, value, names[hint])
+
+    def _member(self, kind: type[Enum], value: Any, path: str) -> Enum | None:
+        known = {str(member.value): member for member in kind}
+        choice = self._choice(list(known), value, path)
+        return None if choice is None else known[choice]
 
     def _finite(self, value: float, path: str) -> float | None:
         try:
@@ -279,6 +282,11 @@ class _Decoder:
         if isinstance(value, int) and abs(value) > _LARGEST:
             return self._problem(path, value, "a number of at most 64 bits")
         return value
+
+
+def _is_a(kind: Any, value: Any) -> bool:
+    """Return whether a value is of a type; True and False are no numbers."""
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
 
 
 def _joined(path: str, key: object) -> str:

@@ -39,7 +39,7 @@ class Station:
         self.monitor.start()
 
     def stop(self, timeout_s: float) -> None:
-        """Stop judging; a thread that does not end in time is left behind, and named in the log."""
+        """Stop judging; a thread that does not end in so many seconds is left behind, and logged."""
         self.ring.close()
         if not self.monitor.stop(timeout_s):
             logger.error("the detector of sensor %s did not stop within %g s", self.name, timeout_s)

@@ -26,20 +26,20 @@ def status(config_path: Path, as_json: bool, prometheus: bool) -> None:
         click.echo(request(socket, "metrics"), nl=False)
         return
     answer: Any = request(socket, "status")
-    click.echo(json.dumps(answer, indent=1) if as_json else "\n".join(_told(answer)))
+    click.echo(json.dumps(answer, indent=1) if as_json else "\n".join(_lines(answer)))
 
 
-def _told(answer: dict[str, Any]) -> list[str]:
+def _lines(answer: dict[str, Any]) -> list[str]:
     title = f"judder {answer['version']}  {answer['site']}/{answer['gateway']}  since {answer['started_at']}"
     lines = [title]
     for sensor in answer["sensors"]:
-        lines += _sensor_told(sensor)
-    lines += _store_told(answer["store"])
-    lines += _uplink_told(answer["uplink"], answer["outbox"])
+        lines += _sensor_lines(sensor)
+    lines += _store_lines(answer["store"])
+    lines += _uplink_lines(answer["uplink"], answer["outbox"])
     return lines
 
 
-def _sensor_told(sensor: dict[str, Any]) -> Iterator[str]:
+def _sensor_lines(sensor: dict[str, Any]) -> Iterator[str]:
     marks = "  SIMULATED" if sensor["simulated"] else ""
     score = "no window yet" if sensor["score"] is None else f"score {sensor['score']:.2f}"
     if sensor["evidence"] is not None:
@@ -72,14 +72,14 @@ def _sensor_told(sensor: dict[str, Any]) -> Iterator[str]:
         yield f"          {sensor['error']}"
 
 
-def _store_told(store: dict[str, Any]) -> Iterator[str]:
+def _store_lines(store: dict[str, Any]) -> Iterator[str]:
     if store["error"]:
         yield f"store     CANNOT BE WRITTEN: {store['error']}"
     if store["quarantined"]:
         yield f"store     a damaged one was set aside: {store['quarantined']}"
 
 
-def _uplink_told(uplink: dict[str, Any] | None, outbox: dict[str, Any]) -> Iterator[str]:
+def _uplink_lines(uplink: dict[str, Any] | None, outbox: dict[str, Any]) -> Iterator[str]:
     if uplink is None:
         yield "uplink    none: alerts stay on this gateway"
         return

@@ -26,7 +26,7 @@ class Metrics:
 
 @dataclass(frozen=True)
 class TelemetryIntervals:
-    """How often the gateway reports when nothing happens."""
+    """How often the gateway reports when nothing happens, in seconds."""
 
     score_interval_s: Interval = 10.0
     health_interval_s: Interval = 60.0

@@ -48,7 +48,7 @@ class Ensemble:
 
 @dataclass(frozen=True)
 class RegimeModel:
-    """The model of one regime."""
+    """The model of one regime, and its running speeds in Hz."""
 
     bundle: Path
     speed_hz: tuple[Frequency, ...] | None = None

@@ -152,7 +152,7 @@ class Handlers:
 
     def _station(self, arguments: Arguments) -> Station:
         name = arguments.get("sensor")
-        if name not in self._stations:
+        if not isinstance(name, str) or name not in self._stations:
             raise ControlError(f"no sensor '{name}'; known are {', '.join(self._stations)}")
         return self._stations[name]
 

@@ -41,7 +41,7 @@ class ControlServer:
     Args:
         path: The socket; what a dead daemon left there is replaced.
         commands: Answers the requests, in the server's thread.
-        client_timeout_s: How long one client may keep the others waiting, each way.
+        client_timeout_s: How many seconds one client may keep the others waiting, each way.
 
     Raises:
         ControlError: If a live daemon answers there, or the socket cannot be made.
@@ -113,7 +113,7 @@ def request(path: Path, command: str, *, timeout_s: float = 10.0, **arguments: J
     Args:
         path: The daemon's socket.
         command: What to do.
-        timeout_s: Limit of each step.
+        timeout_s: Limit of each step, in seconds.
         arguments: Of the command, with JSON types.
 
     Raises:

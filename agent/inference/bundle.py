@@ -28,7 +28,7 @@ SIZE_LIMIT_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Golden:
-    """A few windows with the scores they must get on every processor."""
+    """A few windows, shape (n_windows, length, n_axes), and the scores they must get on every processor."""
 
     windows: FloatArray
     """Shape (n_windows, length, n_axes)."""

@@ -76,7 +76,7 @@ class TimeColumns:
 
 @dataclass(frozen=True)
 class BandColumns:
-    """Amplitude in equally wide bands of each axis' Hann spectrum, without DC, over the axis' healthy total.
+    """Amplitude in bands of equal width in Hz of each axis' Hann spectrum, no DC, over its healthy total.
 
     The amplitude is usually linear: a logarithm hides level and makes empty bands speak. Where weak bands
     tell more than strong ones its root, or its logarithm above a floor, may see better.

@@ -145,7 +145,7 @@ class Detector:
         return Explanation(axis_statistics(window, manifest.axes), tuple(told[:_TOLD]))
 
     def _verdict(self, scores: Sequence[FloatArray]) -> Verdict:
-        """Return the verdict on one window; floats are faster here than arrays of one."""
+        """Return the verdict on the only window, shape (1, ...); floats are faster than arrays of one."""
         manifest = self.manifest
         part_log_ps = [log_p(part, raw[0].tolist()) for part, raw in zip(manifest.parts, scores, strict=True)]
         score = score_from_log_p(manifest.combination.log_p(joined(part_log_ps, self._votes)))

@@ -1,4 +1,4 @@
-"""Mahalanobis distance of a window's absolute reconstruction error, seen per row or per axis.
+"""Mahalanobis distance of a window's absolute reconstruction error, shape (n_rows, n_axes).
 
 Per row an observation is the error of all axes at one time step (or band), per axis the error of one axis at
 all of them. The largest distance judges the window: it is abnormal if any step, or any axis, is.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class AxisStatistics:
-    """Time-domain statistics of one axis of a window, mean removed."""
+    """Time-domain statistics of one axis of a window, in g, mean removed."""
 
     axis: str
     """Name of the axis: x, y, z, or the recording's column."""

@@ -43,14 +43,17 @@ def mean_absolute(values: FloatArray) -> FloatArray:
 
 
 def _mean_row(values: FloatArray) -> FloatArray:
-    """Return the mean over rows; as a matrix product, for numpy's own sum is slow over rows of few axes."""
+    """Return the mean over rows, shape (n_windows, n_axes).
+
+    As a matrix product, for numpy's own sum is slow over rows of few axes.
+    """
     mean: FloatArray = np.matmul(_averaging(values.shape[1]), values)[:, 0]
     return mean
 
 
 @cache
 def _averaging(n_rows: int) -> FloatArray:
-    """Return the row vector whose product with (n_rows, n_axes) is the mean row."""
+    """Return the row vector whose product with an array of shape (n_rows, n_axes) is the mean row."""
     return np.full((1, n_rows), 1.0 / n_rows, np.float32)
 
 
@@ -69,7 +72,7 @@ def axis_statistics(window: FloatArray, axes: tuple[str, ...]) -> tuple[AxisStat
 
 @dataclass(frozen=True)
 class RawFeatures:
-    """The window itself, mean removed, each axis divided by its scale."""
+    """The window itself, shape (length, n_axes), mean removed, each axis divided by its scale."""
 
     kind: Literal["raw"]
     scale_g: tuple[float, ...]
@@ -92,7 +95,7 @@ class RawFeatures:
         return row_by_row((numbers.samples - self._offset) * self._factor)
 
     def target(self, features: FloatArray) -> FloatArray:
-        """Return what the network's output is compared with: the features."""
+        """Return what the network's output is compared with: the features, in the same shape."""
         return features
 
     @cached_property
@@ -130,7 +133,7 @@ class SpectrumFeatures:
         return self.shape(length)
 
     def target(self, features: FloatArray) -> FloatArray:
-        """Return what the network's output is compared with: the features."""
+        """Return what the network's output is compared with: the features, in the same shape."""
         return features
 
     def edges(self, length: int) -> npt.NDArray[np.intp]:

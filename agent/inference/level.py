@@ -19,7 +19,7 @@ from agent.inference.window_numbers import WindowNumbers
 
 @dataclass(frozen=True, kw_only=True)
 class LevelPart:
-    """RMS of each axis and of all together, judged on both sides: too loud and too quiet.
+    """RMS in g of each axis and of all together, judged on both sides: too loud and too quiet.
 
     A column is max((a - 1) / high, (1 - a) / low) with a = RMS / healthy median RMS. It is linear: a
     logarithm would turn every pause of a machine that runs and rests into an alarm.

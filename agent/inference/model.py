@@ -63,7 +63,7 @@ class _Port:
         return cls(detail["index"], shape, quantized, np.float32(scale), np.float32(zero))
 
     def stored(self, values: FloatArray) -> npt.NDArray[np.int8] | FloatArray:
-        """Return values as the graph takes them; what lies outside its integers' range saturates."""
+        """Return values as the graph takes them, same shape; beyond its integers' range they saturate."""
         if not self.quantized:
             return np.ascontiguousarray(values)
         steps = values * self._steps_per_unit
@@ -74,7 +74,7 @@ class _Port:
         return steps.astype(np.int8, order="C")
 
     def read(self, stored: npt.NDArray[np.int8] | FloatArray, into: FloatArray) -> None:
-        """Write what the graph gives into an array of numbers."""
+        """Write what the graph gives into an array of numbers of the same shape."""
         into[...] = stored
         if self.quantized:
             into -= self.zero
@@ -89,7 +89,7 @@ class _Graph:
     """A graph with its tensors allocated for so many windows at once."""
 
     def __init__(self, content: bytes, rows: int | None = None) -> None:
-        """Load the graph; ``rows`` of None takes it as it is.
+        """Load the graph and give its input the shape (rows, ...); ``rows`` of None takes it as it is.
 
         Raises:
             ModelError: If there is no runtime, or it refuses the graph.
@@ -110,7 +110,7 @@ class _Graph:
         self.input, self.output = _Port.of(inputs[0]), _Port.of(outputs[0])
 
     def run(self, stored: npt.NDArray[np.int8] | FloatArray, into: FloatArray) -> None:
-        """Write the reconstruction of as many windows as there are rows."""
+        """Write the reconstruction of as many windows as there are rows; both of shape (n_windows, ...)."""
         self._interpreter.set_tensor(self.input.index, stored)
         self._interpreter.invoke()
         self.output.read(self._interpreter.get_tensor(self.output.index), into)

@@ -25,7 +25,7 @@ _BANDS = 16
 
 @dataclass(frozen=True, kw_only=True)
 class ReconstructionPart:
-    """The error with which the autoencoder reproduces the window's features, one column per axis."""
+    """The error with which the autoencoder reproduces the features, shape (n_rows, n_axes), by axis."""
 
     kind: Literal["reconstruction"]
     name: str

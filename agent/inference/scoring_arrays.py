@@ -47,7 +47,7 @@ def tail_log_ps(tail: Tail, raw: ScoreArray) -> ScoreArray:
 
 @cache
 def _ranks(body: tuple[float, ...]) -> tuple[ScoreArray, ScoreArray]:
-    """Return the healthy quantiles and their positions from 0 to 1."""
+    """Return the healthy quantiles and their positions from 0 to 1, of the same shape."""
     return np.array(body), np.linspace(0.0, 1.0, len(body))
 
 
@@ -72,14 +72,11 @@ def sidak(log_ps: ScoreArray, count: int) -> ScoreArray:
 
 
 def evidence(log_ps: ScoreArray, votes: Sequence[Vote]) -> ScoreArray:
-    """Return ln(w_i / p_i^k_i) of each window and part; see ``scoring.Vote``.
+    """Return ln(w_i / p_i^k_i), shape (n_windows, n_parts); see ``scoring.Vote``.
 
     Args:
         log_ps: Shape (n_windows, n_parts).
         votes: Of the parts.
-
-    Returns:
-        Shape (n_windows, n_parts).
     """
     powers = np.array([vote.power for vote in votes])
     spoken: ScoreArray = np.array([vote.log_weight for vote in votes]) - powers * log_ps
@@ -87,14 +84,11 @@ def evidence(log_ps: ScoreArray, votes: Sequence[Vote]) -> ScoreArray:
 
 
 def joined(log_ps: ScoreArray, votes: Sequence[Vote]) -> ScoreArray:
-    """Return ln(sum of w_i / p_i^k_i) of each window; see ``scoring.joined``.
+    """Return ln(sum of w_i / p_i^k_i), shape (n_windows,); see ``scoring.joined``.
 
     Args:
         log_ps: Shape (n_windows, n_parts).
         votes: Of the parts.
-
-    Returns:
-        Shape (n_windows,).
     """
     terms = evidence(log_ps, votes)
     largest = terms.max(axis=1)
@@ -104,6 +98,6 @@ def joined(log_ps: ScoreArray, votes: Sequence[Vote]) -> ScoreArray:
 
 
 def scores_from_log_ps(log_ps: ScoreArray) -> ScoreArray:
-    """Return the calibrated score of each tail probability; see ``scoring.score_from_log_p``."""
+    """Return the calibrated score of each tail probability, same shape; see ``scoring.score_from_log_p``."""
     # numpy has no Gaussian quantile, and that of the standard library is quick.
     return np.array([score_from_log_p(log_p) for log_p in log_ps.tolist()])

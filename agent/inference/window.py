@@ -19,7 +19,7 @@ _CUT_AT_ONCE = 256
 
 @dataclass(frozen=True)
 class WindowSpec:
-    """Length and step of the windows; ``hop == length`` makes them tumble, a smaller hop makes them slide."""
+    """Length and step of windows, in samples; ``hop == length`` makes them tumble, a smaller hop slide."""
 
     length: Annotated[int, Range(4, 65536, "samples")]
     hop: Annotated[int, Range(1, 65536, "samples")]
@@ -29,7 +29,7 @@ class WindowSpec:
 
     @property
     def lead(self) -> int:
-        """Samples by which the first window begins before its stretch."""
+        """How many samples the first window begins before its stretch."""
         return self.length - self.hop if self.padding == "zeros" else 0
 
     def __post_init__(self) -> None:

@@ -44,7 +44,7 @@ class WindowNumbers:
 
     @property
     def length(self) -> int:
-        """Samples per window."""
+        """How many samples a window has."""
         return self.samples.shape[2]
 
     @cached_property

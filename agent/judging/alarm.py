@@ -63,6 +63,10 @@ class Alarm:
         thresholds: Those that a person has set in place of the bundle's. Whoever raises the warning line
             says that the machine is healthy up to there: the evidence over windows starts that much higher.
         open_alert: What last happened to the alert that was open when the daemon stopped.
+
+    Attributes:
+        thresholds: In force now.
+        policy: In force now.
     """
 
     def __init__(
@@ -93,7 +97,7 @@ class Alarm:
     def adjust(self, thresholds: Thresholds, policy: AlarmPolicy) -> None:
         """Change what makes a level; the level stays until the next window says otherwise."""
         self.thresholds = thresholds
-        self._policy = policy
+        self.policy = policy
         self._recent = deque(self._recent, maxlen=policy.n)
         warning = thresholds.of(Level.WARNING)
         self._quiet_below = policy.quiet_below(warning)
@@ -122,7 +126,7 @@ class Alarm:
     def _reach(self, level: Level) -> Transition:
         change = Change.RAISED if self._reached is None else Change.ESCALATED
         if self._drift is None or self._supported_level() >= level:
-            self._reached = Transition(change, level, Rule.K_OF_N, self._policy.n)
+            self._reached = Transition(change, level, Rule.K_OF_N, self.policy.n)
         else:
             self._reached = Transition(change, level, Rule.PERSISTENCE, self._drift.windows)
         return self._reached
@@ -130,12 +134,12 @@ class Alarm:
     def _supported_level(self) -> Level:
         for level in (Level.ALARM, Level.WARNING):
             threshold = self.thresholds.of(level)
-            if sum(score >= threshold for score in self._recent) >= self._policy.k:
+            if sum(score >= threshold for score in self._recent) >= self.policy.k:
                 return level
         return Level.NORMAL
 
     def _is_quiet(self) -> bool:
-        return len(self._recent) == self._policy.n and max(self._recent) < self._quiet_below
+        return len(self._recent) == self.policy.n and max(self._recent) < self._quiet_below
 
     def _drift_level(self, score: float, quiet: bool) -> Level:
         """Return the level that the evidence over windows supports.
@@ -151,7 +155,7 @@ class Alarm:
 
     def _adjusted_drift(self) -> DriftEvidence | None:
         """Return the evidence so far, on the lines of the policy."""
-        hours, rate_hz, window = self._policy.persistence_hours, self._scale.rate_hz, self._scale.window
+        hours, rate_hz, window = self.policy.persistence_hours, self._scale.rate_hz, self._scale.window
         if hours == 0.0 or rate_hz is None:
             return None
         lines = EvidenceLines.of(hours, window, rate_hz)

@@ -41,7 +41,7 @@ class Ensemble:
         self.manifest = joined_manifest(manifests, " + ", str(combine))
 
     def judge(self, windows: FloatArray) -> list[Verdict]:
-        """Return the joined verdict on each window.
+        """Return the joined verdict on each window; shape (n_windows, length, n_axes).
 
         Raises:
             WindowError: See ``Detector.judge``.
@@ -50,7 +50,12 @@ class Ensemble:
         return [self._joined(verdicts) for verdicts in zip(*by_member, strict=True)]
 
     def explain(self, window: FloatArray, part: str) -> Explanation:
-        """Return what is abnormal, as seen by a member's part: ``TITLE/PART`` from the verdict."""
+        """Return what is abnormal in a window of shape (length, n_axes).
+
+        Args:
+            window: In g.
+            part: As seen by which member's part: ``TITLE/PART`` from the verdict.
+        """
         title, _, name = part.rpartition("/")
         member = next(member for member in self._members if member.manifest.title == title)
         return member.explain(window, name)

@@ -21,7 +21,7 @@ class Judge(Protocol):
         ...
 
     def judge(self, windows: FloatArray) -> list[Verdict]:
-        """Return the verdict on each window; see ``Detector.judge``.
+        """Return the verdict on each window, shape (n_windows, length, n_axes); see ``Detector.judge``.
 
         Raises:
             WindowError: If the shape is another, or a sample or score is not finite.
@@ -29,7 +29,7 @@ class Judge(Protocol):
         ...
 
     def explain(self, window: FloatArray, part: str) -> Explanation:
-        """Return what is abnormal about a window, as seen by a part; see ``Detector.explain``."""
+        """Return what is abnormal about a window of shape (length, n_axes); see ``Detector.explain``."""
         ...
 
 

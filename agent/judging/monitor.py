@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,13 +12,15 @@ from threading import Event, Lock, Thread
 import numpy as np
 
 from agent.config.alarm import AlarmPolicy
-from agent.errors import StoreError, WindowError
+from agent.errors import WindowError
 from agent.inference.detector import Verdict
 from agent.inference.scoring import Level, Thresholds
 from agent.judging.alarm import Alarm, Transition
 from agent.judging.alert import AlertEvent, Change
 from agent.judging.judges import Judge
+from agent.judging.pending import PendingEvents
 from agent.judging.regime import RegimeJudge
+from agent.judging.score_history import ScoreHistory, ScoreSample
 from agent.judging.sensor_watch import SensorChange, SensorWatch
 from agent.judging.summary import ScoreSummary
 from agent.sensing.ring_buffer import Window, WindowReader
@@ -30,8 +31,6 @@ from firmware_bridge.clock import NS_PER_S, Clock
 logger = logging.getLogger(__name__)
 
 READ_TIMEOUT_S = 0.5
-SCORES_KEPT = 1000
-"""The newest scores, of which quantiles are told."""
 CHECK_IN_LIMIT_S = 10.0
 """The detector is stuck if it does not check in for longer."""
 
@@ -70,15 +69,11 @@ class MonitorStatus:
 
 
 @dataclass(frozen=True)
-class ScoreSample:
-    """Scores for statistics."""
+class Rules:
+    """What makes a level of scores."""
 
-    newest: tuple[float, ...]
-    """At most ``SCORES_KEPT``."""
-    count: int
-    """Windows scored since the daemon started."""
-    total: float
-    """Sum of their scores."""
+    thresholds: Thresholds
+    policy: AlarmPolicy
 
 
 class Monitor:
@@ -123,23 +118,18 @@ class Monitor:
         self._watch = watch
         self._clock = clock
         self._watchdog = watchdog
-        self._announce = announce
+        self._pending = PendingEvents(name, announce)
         self._simulated = simulated
         self._regimes = regimes
         self._alert_id = alert_id
         self._sensor_alert_id = sensor_alert_id
-        self._pending: deque[AlertEvent] = deque()
-        self._storing = True
-        self._adjustment: tuple[Thresholds, AlarmPolicy] | None = None
-        self._scores: deque[float] = deque(maxlen=SCORES_KEPT)
-        self._score_sum = 0.0
+        self._adjusting = Lock()
+        self._wanted = self._in_force = Rules(alarm.thresholds, alarm.policy)
+        self._scores = ScoreHistory()
+        self._delay_s: float | None = None
+        self._bad = self._outside = 0
         self._stop = Event()
         self._thread = Thread(target=self._run, name=f"detector-{name}", daemon=True)
-        self._lock = Lock()
-        self._recent: list[tuple[datetime, float]] = []
-        self._last: tuple[datetime, float] | None = None
-        self._delay_s: float | None = None
-        self._scored = self._bad = self._outside = 0
 
     def start(self) -> None:
         """Start the thread."""
@@ -147,14 +137,14 @@ class Monitor:
         self._thread.start()
 
     def stop(self, timeout_s: float) -> bool:
-        """Ask the thread to end; return True if it did within the time."""
+        """Ask the thread to end; return True if it did within ``timeout_s`` seconds."""
         self._stop.set()
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
     def status(self) -> MonitorStatus:
         """Return a snapshot."""
-        scored_at, score = self._last or (None, None)
+        scored_at, score = self._scores.last or (None, None)
         return MonitorStatus(
             level=self._alarm.level,
             evidence=self._alarm.evidence,
@@ -164,7 +154,7 @@ class Monitor:
             score=score,
             scored_at=scored_at,
             delay_s=self._delay_s,
-            windows_scored=self._scored,
+            windows_scored=self._scores.count,
             windows_skipped_gap=self._reader.skipped_gap,
             windows_skipped_late=self._reader.skipped_late,
             waiting=len(self._pending),
@@ -175,24 +165,28 @@ class Monitor:
 
     def scores(self) -> ScoreSample:
         """Return the newest scores, and the sum of all since the daemon started."""
-        with self._lock:
-            return ScoreSample(tuple(self._scores), self._scored, self._score_sum)
+        return self._scores.sample()
 
-    def adjust(self, thresholds: Thresholds, policy: AlarmPolicy) -> None:
-        """Change what makes a level, from the next window on."""
-        self._adjustment = (thresholds, policy)
+    def adjust(self, thresholds: Thresholds | None, policy: AlarmPolicy) -> None:
+        """Change what makes a level, from the next window on. May be called from any thread.
+
+        Args:
+            thresholds: None: those that were wanted last, in force or not yet.
+            policy: The rules.
+        """
+        with self._adjusting:
+            self._wanted = Rules(thresholds or self._wanted.thresholds, policy)
 
     def take_summary(self) -> ScoreSummary | None:
         """Return the summary of the scores since the last call, or None if there were none."""
-        with self._lock:
-            recent, self._recent = self._recent, []
+        recent = self._scores.take()
         if not recent:
             return None
-        scores = [score for _, score in recent]
+        scores = [scored.score for scored in recent]
         return ScoreSummary(
             sensor=self._name,
-            start=recent[0][0],
-            end=recent[-1][0],
+            start=recent[0].at,
+            end=recent[-1].at,
             windows=len(scores),
             score_max=max(scores),
             score_median=median(scores),
@@ -201,18 +195,18 @@ class Monitor:
         )
 
     def turn(self, timeout_s: float) -> None:
-        """Judge the next window, if one comes within the time, look at the sensor, and tell what changed."""
+        """Judge the next window, if one comes within so many seconds, and tell what has changed."""
         window = self._reader.read(timeout_s)
-        if self._adjustment is not None:
-            self._alarm.adjust(*self._adjustment)
-            self._adjustment = None
+        wanted = self._wanted  # once: another thread may change it meanwhile
+        if wanted is not self._in_force:
+            self._alarm.adjust(wanted.thresholds, wanted.policy)
+            self._in_force = wanted
         if window is not None:
             self._take(window)
         sensor_change = self._watch.poll()
         if sensor_change is not None:
-            self._pending.append(self._sensor_event(sensor_change))
-        if self._pending:
-            self._store_pending()
+            self._pending.add(self._sensor_event(sensor_change))
+        self._pending.announce()
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -235,15 +229,10 @@ class Monitor:
             return
         at = self._utc_of(window.end_ns)
         self._delay_s = (self._clock.monotonic_ns() - window.end_ns) / NS_PER_S
-        self._last = (at, verdict.score)
-        with self._lock:
-            self._scored += 1
-            self._score_sum += verdict.score
-            self._scores.append(verdict.score)
-            self._recent.append(self._last)
+        self._scores.add(at, verdict.score)
         transition = self._alarm.update(verdict.score)
         if transition is not None:
-            self._pending.append(self._event(transition, verdict, window, at))
+            self._pending.add(self._event(transition, verdict, window, at))
 
     def _utc_of(self, monotonic_ns: int) -> datetime:
         age_us = (self._clock.monotonic_ns() - monotonic_ns) / 1000
@@ -286,16 +275,3 @@ class Monitor:
             model=self._detector.manifest.title,
             simulated=self._simulated,
         )
-
-    def _store_pending(self) -> None:
-        """Announce what is waiting, oldest first; what cannot be stored now waits on."""
-        while self._pending:
-            try:
-                self._announce(self._pending[0])
-            except StoreError as error:
-                if self._storing:
-                    logger.error("sensor %s: alerts wait in memory: %s", self._name, error)
-                self._storing = False
-                return
-            self._pending.popleft()
-            self._storing = True

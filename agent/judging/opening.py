@@ -68,7 +68,7 @@ def columns_of(axes: Sequence[str]) -> tuple[int, ...] | None:
 
 
 def _by_regime(regimes: Regimes, rate_hz: float, detectors: Sequence[Detector]) -> RegimeJudge:
-    """Return models by regime; refuse bands of speed that a window does not tell apart."""
+    """Return models by regime; refuse bands of speed, in Hz, that a window does not tell apart."""
     members = dict(zip(regimes.models, detectors, strict=True))
     if regimes.search_hz is None:
         return RegimeJudge(members, CommandedRegime(None))

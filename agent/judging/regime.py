@@ -29,7 +29,7 @@ SEARCH_BINS = 12
 
 @dataclass(frozen=True)
 class Band:
-    """Frequencies from ``low_hz`` to ``high_hz``, both included."""
+    """Frequencies in Hz from ``low_hz`` to ``high_hz``, both included."""
 
     low_hz: float
     high_hz: float
@@ -76,7 +76,10 @@ class SpeedRegime:
         self._bands = dict(bands)
 
     def regime_of(self, window: FloatArray) -> str | None:
-        """Return the regime whose band holds the line, or None if there is no line, or none holds it."""
+        """Return the regime whose band holds the line; window of shape (length, n_axes).
+
+        None if no line stands out, or none of the bands holds it.
+        """
         speed_hz = strongest_line_hz(window, self._rate_hz, self._search)
         if speed_hz is None:
             return None
@@ -129,6 +132,9 @@ class RegimeJudge:
     def judge(self, windows: FloatArray) -> list[Verdict]:
         """Return the verdicts of the current regime's model; their parts are told as ``REGIME/PART``.
 
+        Args:
+            windows: In g, shape (n_windows, length, n_axes).
+
         Raises:
             WindowError: See ``Detector.judge``.
         """
@@ -137,7 +143,12 @@ class RegimeJudge:
         return [replace(verdict, part=f"{self.current}/{verdict.part}") for verdict in verdicts]
 
     def explain(self, window: FloatArray, part: str) -> Explanation:
-        """Return what is abnormal, as seen by a regime's part: ``REGIME/PART`` from the verdict."""
+        """Return what is abnormal in a window of shape (length, n_axes).
+
+        Args:
+            window: In g.
+            part: As seen by which regime's part: ``REGIME/PART`` from the verdict.
+        """
         regime, _, name = part.partition("/")
         return self._members[regime].explain(window, name)
 

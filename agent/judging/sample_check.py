@@ -40,7 +40,7 @@ class SampleCheck:
 
         Args:
             axes: Names of the axes, in order.
-            range_g: Full scale of the sensor.
+            range_g: Full scale of the sensor, in g.
         """
         self._axes = axes
         self._range_g = range_g
@@ -63,7 +63,7 @@ class SampleCheck:
 
 
 class PositionCheck:
-    """Notices a sensor that no longer sits where it sat: gravity lies differently over its axes.
+    """Notices a sensor that no longer sits where it sat: the mean in g lies differently over its axes.
 
     The position is learnt from the first windows; a machine that moves the sensor about is told by their
     spread, and is allowed four times as much.

@@ -44,7 +44,7 @@ class SensorWatch:
 
         Args:
             axes: Names of a window's axes, in order.
-            range_g: Full scale of the sensor.
+            range_g: Full scale of the sensor, in g.
             clock: For how long a sensor has been sound.
             status: Asks the sampler.
             reason: Why the sensor's alert was raised that was open when the daemon stopped.
@@ -70,7 +70,7 @@ class SensorWatch:
         return unusable is None
 
     def poll(self) -> SensorChange | None:
-        """Return what changed since the last call, if anything."""
+        """Return what changed since the last call, if anything; call it at least every few seconds."""
         now_ns = self._clock.monotonic_ns()
         status = self._status()
         trouble = self._trouble(status)

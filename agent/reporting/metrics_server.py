@@ -78,7 +78,8 @@ def _handler(metrics: Callable[[], str]) -> type[BaseHTTPRequestHandler]:
             try:
                 body = metrics().encode()
             except AgentError as error:
-                self.send_error(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+                # In the body: a status line has no room for what paths may hold.
+                self.send_error(HTTPStatus.SERVICE_UNAVAILABLE, explain=str(error))
                 return
             self.send_response(HTTPStatus.OK)
             self.send_header("Content-Type", CONTENT_TYPE)

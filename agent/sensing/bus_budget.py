@@ -21,7 +21,7 @@ def problems(sensors: Mapping[str, Sensor], speed_hz: Speed = kernel_speed_hz) -
 
     Args:
         sensors: By name.
-        speed_hz: Asks the kernel for the clock of a bus.
+        speed_hz: Asks the kernel for the clock of a bus, in Hz; None if it does not say.
 
     Raises:
         SensorError: If a chip is not known, or does not offer what is configured.

@@ -51,13 +51,13 @@ class BusSampler:
         self._thread.start()
 
     def stop(self, timeout_s: float) -> bool:
-        """Ask the thread to end; return True if it did within the time."""
+        """Ask the thread to end; return True if it did within ``timeout_s`` seconds."""
         self._stop.set()
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
     def turn(self) -> None:
-        """Wait for the earliest deadline and serve all sensors that are due; return after a while anyway."""
+        """Wait for the earliest deadline, a second at most, and serve all sensors that are due."""
         wait_s = (min(sampler.due_ns for sampler in self.samplers) - self._clock.monotonic_ns()) / NS_PER_S
         if wait_s > 0:
             self._clock.wait(min(wait_s, LONGEST_WAIT_S), self._stop)

@@ -18,7 +18,7 @@ _LONGEST_WAIT_S = 0.5
 
 @dataclass(frozen=True)
 class Reading:
-    """What a sensor felt in one interval; axes in the order x, y, z."""
+    """What a sensor felt in one interval, in g; axes in the order x, y, z."""
 
     time_utc: str
     """End of the interval, ISO 8601."""
@@ -38,7 +38,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class MeasuredRate:
-    """An output data rate, measured by the monotonic clock."""
+    """An output data rate in Hz, measured by the monotonic clock."""
 
     rate_hz: float
     uncertainty_hz: float
@@ -110,7 +110,7 @@ class _Drain(NamedTuple):
 
 
 def _drain(accelerometer: Accelerometer, clock: Clock, span_s: float, stop: Event) -> Iterator[_Drain]:
-    """Drain for a while, at most half a FIFO at a time; the last drain is at the end."""
+    """Drain for ``span_s`` seconds, at most half a FIFO at a time; the last drain is at the end."""
     info = accelerometer.info
     step_s = min(info.fifo_depth / 2 / info.rate_hz, _LONGEST_WAIT_S)
     end_ns = clock.monotonic_ns() + round(span_s * NS_PER_S)

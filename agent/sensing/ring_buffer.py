@@ -29,10 +29,10 @@ class Window:
 
 
 class RingBuffer:
-    """Preallocated samples with one writer and one reader, each in a thread of its own."""
+    """Preallocated samples in g with one writer and one reader, each in a thread of its own."""
 
     def __init__(self, capacity: int, n_axes: int) -> None:
-        """Reserve the memory.
+        """Reserve the memory: 4 bytes a sample and axis.
 
         Args:
             capacity: Samples kept.
@@ -49,12 +49,12 @@ class RingBuffer:
 
     @property
     def capacity(self) -> int:
-        """Samples kept."""
+        """How many samples are kept."""
         return self._samples.shape[1]
 
     @property
     def n_axes(self) -> int:
-        """Columns."""
+        """Columns of each sample."""
         return len(self._samples)
 
     def append(self, block: SampleBlock) -> None:
@@ -102,7 +102,7 @@ class RingBuffer:
             return tuple(gap for gap in self._gaps if start <= gap.at < end)
 
     def copy(self, start: int, length: int) -> Window | None:
-        """Return the window, or None if it has been overwritten."""
+        """Return ``length`` samples from ``start`` on, or None if some have been overwritten."""
         with self._changed:
             if start < self.oldest():
                 return None
@@ -115,7 +115,7 @@ class RingBuffer:
             return Window(samples.T, start, self._end_ns - round(behind * NS_PER_S / self._rate_hz))
 
     def _gap(self, lost: int | None) -> None:
-        """Note a gap, and forget those that have been overwritten."""
+        """Note a gap of so many samples, None if unknown; forget those that have been overwritten."""
         while self._gaps and self._gaps[0].at < self.oldest():
             self._gaps.popleft()
         if self._gaps and self._gaps[-1].at == self.total:
@@ -126,7 +126,7 @@ class RingBuffer:
 
 
 class WindowReader:
-    """Cuts the stream into windows, and counts those it could not give."""
+    """Cuts the stream of samples into windows, and counts those it could not give."""
 
     def __init__(self, ring: RingBuffer, spec: WindowSpec, columns: Sequence[int]) -> None:
         """Read from the ring's first sample on.
@@ -152,7 +152,7 @@ class WindowReader:
         """Windows not given because the reader was too slow."""
 
     def read(self, timeout_s: float) -> Window | None:
-        """Return the next window without a gap, or None if there is none within the time-out."""
+        """Return the next window without a gap, or None if none comes within so many seconds."""
         while self._ring.wait(self._next + self._spec.length, timeout_s):
             end = self._next + self._spec.length
             first = max(self._next, self._begin)
@@ -169,7 +169,7 @@ class WindowReader:
         return None
 
     def _padded(self, window: Window, lacking: int) -> Window:
-        """Return the window with the wanted axes, and zeros for what it lacks on the left."""
+        """Return the window with the wanted axes, and zeros for the samples that it lacks on the left."""
         samples = window.samples.T[self._columns].T  # each axis stays contiguous
         if lacking:
             samples = np.pad(samples.T, ((0, 0), (lacking, 0))).T

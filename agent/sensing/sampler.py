@@ -107,7 +107,10 @@ class Sampler:
 
     @property
     def early_ns(self) -> int:
-        """When a thread that is awake anyway may as well drain: three quarters of the wait are over."""
+        """When a thread that is awake anyway may as well drain, in monotonic nanoseconds.
+
+        Three quarters of the wait are over then, and as many of the samples are there.
+        """
         return self.due_ns - self._interval_ns // 4
 
     def status(self) -> SamplerStatus:
@@ -167,14 +170,14 @@ class Sampler:
             self._take_temperature(sensor)
 
     def _schedule(self, info: SensorInfo, rate_hz: float, emptied_ns: int) -> None:
-        """Drain next at the watermark: what came during a drain is in the FIFO already."""
+        """Drain next at the watermark: samples that came during a drain are in the FIFO already."""
         interval_s = min(watermark(info.fifo_depth) / rate_hz, LONGEST_INTERVAL_S)
         self._interval_ns = round(interval_s * NS_PER_S)
         self.due_ns = emptied_ns + self._interval_ns
         self.overflow_ns = emptied_ns + round(info.fifo_depth / rate_hz * NS_PER_S)
 
     def _retry(self, error: BusError) -> None:
-        """Wait for the next try, or give up; what this drain lost is told by the next one that works."""
+        """Wait for the next try, or give up; samples that this drain lost are told by the next that works."""
         if error.code not in TRANSIENT or self._failed_drains >= RETRIES:
             raise error
         wait_s = RETRY_S * 2**self._failed_drains

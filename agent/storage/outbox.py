@@ -158,7 +158,7 @@ class Outbox:
         return sum(total.waiting for total in self.totals().values())
 
     def payload_bytes(self) -> int:
-        """Return the size of all payloads that wait.
+        """Return the size of all payloads that wait, in bytes.
 
         Raises:
             StoreError: If the database cannot be read.

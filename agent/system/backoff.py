@@ -10,7 +10,7 @@ class Backoff:
 
     Args:
         seed: Anything of the gateway's own, such as its client id.
-        first_s: Upper end of the first wait; by default each is at least half of its upper end.
+        first_s: Upper end of the first wait in seconds; by default each is at least half of its upper end.
         longest_s: Upper end of every later one.
         jitter: Part of each wait that is random, from 0 to 1.
     """
@@ -23,7 +23,7 @@ class Backoff:
         self._upper_s = first_s
 
     def next_s(self) -> float:
-        """Return the next wait."""
+        """Return the next wait in seconds."""
         upper_s = self._upper_s
         self._upper_s = min(2 * upper_s, self._longest_s)
         return upper_s * self._random.uniform(1.0 - self._jitter, 1.0)

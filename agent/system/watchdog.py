@@ -42,7 +42,7 @@ class Watchdog:
         self._check_ins: dict[str, _CheckIn] = {}
 
     def register(self, name: str, max_age_s: float) -> None:
-        """Expect check-ins of a thread from now on, at most ``max_age_s`` apart."""
+        """Expect check-ins of a thread from now on, at most ``max_age_s`` seconds apart."""
         with self._lock:
             self._check_ins[name] = _CheckIn(max_age_s, self._clock.monotonic_ns())
 
@@ -117,7 +117,7 @@ def reloading(clock: Clock) -> str:
 
 
 def watchdog_interval_s(environ: Mapping[str, str] = os.environ) -> float | None:
-    """Return how often to poll, half of what systemd allows (sd_watchdog_enabled(3)).
+    """Return how often to poll, in seconds: half of what systemd allows (sd_watchdog_enabled(3)).
 
     Args:
         environ: Holds ``WATCHDOG_USEC`` and ``WATCHDOG_PID``.

@@ -74,7 +74,7 @@ def why_not_in(reason: ReasonCode) -> str:
 
 
 def explained(error: OSError | ValueError, timeout_s: float) -> str:
-    """Return in words why no connection came about, and the next step."""
+    """Return in words why no connection came about in so many seconds, and the next step."""
     match error:
         case ssl.SSLCertVerificationError() if "expired" in error.verify_message:
             return "its certificate has expired; renew it, or check the clock of this gateway"

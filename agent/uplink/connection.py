@@ -43,7 +43,7 @@ class Uplink(Protocol):
         ...
 
     def connect(self, timeout_s: float) -> None:
-        """Connect and tell that the gateway is online.
+        """Connect within so many seconds, and tell that the gateway is online.
 
         Raises:
             UplinkError: With broker, reason and next step.
@@ -63,7 +63,7 @@ class Uplink(Protocol):
 
         Args:
             messages: At most as many as may be on their way at once.
-            timeout_s: Longest wait for the next answer.
+            timeout_s: Longest wait for the next answer, in seconds.
 
         Returns:
             What became of them. When ``lost``, the connection cannot be used any more.

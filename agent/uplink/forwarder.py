@@ -84,6 +84,9 @@ class Forwarder:
     def stop(self, timeout_s: float = CONNECT_TIMEOUT_S + PUBLISH_TIMEOUT_S) -> bool:
         """End the thread after the messages under way, and close the uplink; what waits stays in the outbox.
 
+        Args:
+            timeout_s: Longest wait for it, in seconds.
+
         Returns:
             False if the thread did not end in time; it is left behind.
         """

@@ -57,7 +57,7 @@ class MqttUplink:
         """Connect, with MQTT 3.1.1 if the broker refuses version 5, and tell that the gateway is there.
 
         Args:
-            timeout_s: Limit of each attempt; a name look-up has the system's own.
+            timeout_s: Limit of each attempt, in seconds; a name look-up has the system's own.
 
         Raises:
             UplinkError: With broker, reason and next step.
@@ -82,7 +82,7 @@ class MqttUplink:
         self._current_session().check()
 
     def publish(self, messages: Sequence[Message], timeout_s: float) -> Delivery:
-        """Send messages and tell what became of them; see ``uplink.Uplink``."""
+        """Send messages, wait so many seconds for each answer; see ``connection.Uplink``."""
         sent_at = self._clock.utc()
         try:
             session = self._current_session()
@@ -140,7 +140,7 @@ class MqttUplink:
             logger.warning("%s; no commands are taken", error)
 
     def _say(self, packets: Sequence[Packet], timeout_s: float) -> None:
-        """Send what is no message of the outbox, and wait for the answers."""
+        """Send what is no message of the outbox, and wait so many seconds for each answer."""
         answers = self._current_session().publish(packets, timeout_s)
         if answers.error is not None:
             self._drop_session()

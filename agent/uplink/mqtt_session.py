@@ -96,7 +96,7 @@ class Session:
         self._client.will_set(will.topic, will.payload, will.qos, will.retain)
 
     def connect(self, timeout_s: float) -> None:
-        """Connect and wait until the broker accepts.
+        """Connect and wait until the broker accepts, for so many seconds at each step.
 
         Raises:
             VersionRefusedError: If it does not speak this version.
@@ -125,7 +125,7 @@ class Session:
 
         Args:
             packets: Any number; as many as may be are on their way at once.
-            timeout_s: Longest wait for the next answer.
+            timeout_s: Longest wait for the next answer, in seconds.
         """
         answers = Answers()
         to_send = deque(enumerate(packets))
@@ -154,7 +154,7 @@ class Session:
             answers.confirmed[position] = at - begin
 
     def subscribe(self, topic: str, timeout_s: float) -> None:
-        """Subscribe; what comes in waits in ``incoming``.
+        """Subscribe, and wait so many seconds for the answer; what comes in waits in ``incoming``.
 
         Raises:
             UplinkError: If the broker refuses, or the connection was lost.

@@ -42,7 +42,7 @@ class _TlsSocket(ssl.SSLSocket):
             raise
 
     def _hear_verdict(self) -> None:
-        """Wait for what the broker says to our certificate.
+        """Wait, for a second at most, for what the broker says to our certificate.
 
         In TLS 1.3 it looks at it when we are through with the handshake. Who sends on at once, finds the
         connection reset and never learns why. A broker that is content sends tickets, or nothing.

@@ -121,7 +121,7 @@ class AlertWaveforms:
         self._thread.start()
 
     def stop(self, timeout_s: float) -> bool:
-        """Write what waits as it is, and end the thread; return True if it ended within the time."""
+        """Write what waits as it is, and end the thread; return True if it ended within so many seconds."""
         self._stop.set()
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
@@ -157,7 +157,7 @@ class AlertWaveforms:
         ring, status = capture.source.ring, capture.source.status()
         first = max(capture.first, ring.oldest())
         window = ring.copy(first, min(capture.last, ring.total) - first) if ring.total > first else None
-        if window is None or status.info is None:
+        if window is None or status.info is None or capture.path.exists():  # asked for twice within a second
             return
         start = start_of(window, status.rate_hz, self._clock)
         info = wave_info(status.info, status.rate_hz, start, capture.note)
@@ -167,7 +167,7 @@ class AlertWaveforms:
         logger.info("evidence kept in %s", capture.path)
 
     def _make_room(self) -> None:
-        """Delete the oldest waveforms beyond the limit; their names begin with their time."""
+        """Delete the oldest waveforms beyond the limit in bytes; their names begin with their time."""
         files = sorted(self._folder.glob("*.wav"), reverse=True)
         kept = 0.0
         for path in files:

@@ -17,7 +17,7 @@ SAVE_S = 1.0
 
 
 def wave_info(info: SensorInfo, rate_hz: float, start: datetime, note: str = "") -> WaveInfo:
-    """Return the description of a sensor's waveform that begins at a UTC time."""
+    """Return the description of a sensor's waveform of ``rate_hz`` Hz that begins at a UTC time."""
     return WaveInfo(
         axes=AXES,
         scale_g=info.resolution_g,
@@ -68,7 +68,7 @@ class Recorder:
 
     @property
     def samples(self) -> int:
-        """Samples written so far."""
+        """How many samples are written so far."""
         return self._writer.samples if self._writer else 0
 
     def take(self, rate_hz: float, end: int | None = None) -> None:

@@ -131,16 +131,19 @@ def _time(path: Path, arrays: dict[str, Array], rows: int, known_hz: float | Non
 
 def _count_rows(path: Path, arrays: dict[str, Array]) -> int:
     """Return the common number of samples: of the arrays with most dimensions, else of the longest floats."""
-    numeric = [array for array in arrays.values() if array.dtype.kind in "fiu" and 1 <= array.ndim <= 3]
-    floats = [array for array in numeric if array.dtype.kind == "f"] or numeric
-    if not floats:
+    candidates = _with_rows(arrays, "f") or _with_rows(arrays, "iu")
+    if not candidates:
         message = f"holds no array of samples (there are: {', '.join(arrays) or 'none'})"
         raise RecordingError(message, path=path)
-    dimensions = max(array.ndim for array in floats)
-    rows = max(_length(array) for array in floats if array.ndim == dimensions)
+    _, rows = max((array.ndim, _length(array)) for array in candidates)
     if rows == 0:
         raise RecordingError("holds no samples", path=path)
     return rows
+
+
+def _with_rows(arrays: dict[str, Array], kinds: str) -> list[Array]:
+    """Return the arrays of these kinds of numbers (``dtype.kind``) that may hold samples."""
+    return [array for array in arrays.values() if array.dtype.kind in kinds and 1 <= array.ndim <= 3]
 
 
 def _length(array: Array) -> int:

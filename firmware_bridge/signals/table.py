@@ -80,18 +80,30 @@ def _unknown(what: str, name: str, known: Iterable[str]) -> str:
 def _convert(name: str, value: object, hint: object) -> object:
     """Return ``value`` as the annotated type, or refuse it."""
     if isinstance(hint, types.UnionType):
-        # Optional parameters only: "X | None".
-        inner = next(option for option in typing.get_args(hint) if option is not type(None))
-        return None if value is None else _convert(name, value, inner)
+        return _convert_optional(name, value, typing.get_args(hint))
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        if not isinstance(value, Mapping):
-            raise SignalError(f"{name} = {value!r} must be a table")
-        return hint(**_arguments(f"'{name}'", hint, value))
+        return _convert_table(name, value, hint)
     if typing.get_origin(hint) is typing.Literal:
         return _convert_choice(name, value, typing.get_args(hint))
     if typing.get_origin(hint) is tuple:
         return _convert_items(name, value, typing.get_args(hint))
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+    return _convert_scalar(name, value, hint)
+
+
+def _convert_optional(name: str, value: object, options: tuple[object, ...]) -> object:
+    """Return the value of a parameter that may be None; its other type is the only one (``X | None``)."""
+    inner = next(option for option in options if option is not type(None))
+    return None if value is None else _convert(name, value, inner)
+
+
+def _convert_table(name: str, value: object, part: Callable[..., object]) -> object:
+    if not isinstance(value, Mapping):
+        raise SignalError(f"{name} = {value!r} must be a table")
+    return part(**_arguments(f"'{name}'", part, value))
+
+
+def _convert_scalar(name: str, value: object, hint: object) -> object:
+    if hint is float and type(value) is int:
         value = float(value)
     if type(value) is not hint or (isinstance(value, float) and not math.isfinite(value)):
         raise SignalError(f"{name} = {value!r} must be {_in_words(hint)}")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -18,6 +18,7 @@ from agent.control.commands import Commands, Json
 from agent.control.handlers import Handlers
 from agent.errors import ControlError
 from agent.inference.scoring import Threshold, Thresholds
+from agent.judging.alert import AlertEvent
 from agent.judging.regime import CommandedRegime
 from agent.reporting.metrics import AlertCounter
 from agent.storage.alerts import AlertStore
@@ -179,3 +180,112 @@ def test_an_error_of_ours_is_told(commands: Commands) -> None:
         raise ControlError("not today")
 
     assert Commands("test", {"x": refuse}).answer(b'{"command": "x"}')["error"] == "not today"
+
+
+COMMANDS = ["acknowledge", "threshold", "capture", "regime"]
+ARGUMENTS = ["alert_id", "by", "sensor", "warning", "alarm", "regime"]
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+)
+likely = anything | st.sampled_from(["press", "fast", "ada", "", 3.0, 40.0, 10**400])
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(COMMANDS), st.dictionaries(st.sampled_from(ARGUMENTS), likely))
+def test_no_arguments_are_an_internal_error(
+    commands: Commands, command: str, arguments: dict[str, object]
+) -> None:
+    reply = commands.answer(json.dumps({"command": command, **arguments}).encode())
+    validator("reply").validate(json.loads(json.dumps(reply)))
+    assert reply["ok"] or "internal error" not in reply["error"]
+
+
+@pytest.mark.parametrize("sensor", [["press"], {"press": 1}, 7, None, True])
+@pytest.mark.parametrize("command", ["threshold", "capture", "regime"])
+def test_a_sensor_is_a_name(
+    commands: Commands, command: str, sensor: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    request = {"command": command, "sensor": sensor, "by": "ada", "regime": "fast"}
+    error = commands.answer(json.dumps(request).encode())["error"]
+    assert error == f"no sensor '{sensor}'; known are press, pump"
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("warning", "alarm", "told"),
+    [
+        (3, 2.5, "the alarm threshold 2.5 lies below the warning threshold 3"),
+        (-0.1, 4, "threshold needs 'warning', a score from 0 to 40"),
+        (3, 40.5, "threshold needs 'alarm', a score from 0 to 40"),
+        ("3", 4, "threshold needs 'warning', a score from 0 to 40"),
+        (3, None, "threshold needs 'alarm', a score from 0 to 40"),
+        (3, 10**400, "threshold needs 'alarm', a score from 0 to 40"),
+    ],
+)
+def test_thresholds_that_cannot_be_change_nothing(
+    commands: Commands, store: AlertStore, monitor: Monitor, warning: object, alarm: object, told: str
+) -> None:
+    request = {"command": "threshold", "sensor": "press", "warning": warning, "alarm": alarm, "by": "ada"}
+    assert commands.answer(json.dumps(request).encode())["error"] == told
+    assert (store.overrides.of("press"), monitor.adjusted) == (None, [])
+
+
+def test_thresholds_may_be_equal_and_lie_at_the_ends(commands: Commands, store: AlertStore) -> None:
+    for line in (0, 40):
+        request = {"command": "threshold", "sensor": "press", "warning": line, "alarm": line, "by": "ada"}
+        result = commands.answer(json.dumps(request).encode())["result"]
+        assert result == {"sensor": "press", "warning": line, "alarm": line, "method": "set by ada"}
+
+
+def test_a_threshold_that_the_disk_does_not_take_is_not_in_force(
+    commands: Commands, store: AlertStore, monitor: Monitor
+) -> None:
+    """It would be gone after a restart, and nobody would know."""
+    store.close()
+    assert "closed" in commands.answer(json.dumps(GOOD[0]).encode())["error"]
+    assert monitor.adjusted == []
+
+
+def test_a_regime_is_in_force_though_the_disk_does_not_take_it(
+    commands: Commands, store: AlertStore, regimes: SimpleNamespace
+) -> None:
+    store.close()
+    assert "closed" in commands.answer(json.dumps(GOOD[3]).encode())["error"]
+    assert regimes.commanded.name == "fast"
+
+
+def test_an_alert_is_acknowledged_once(
+    commands: Commands, store: AlertStore, make_event: Callable[..., AlertEvent]
+) -> None:
+    event = make_event(1)
+    store.record(event, None)
+    for by in ("ada", "bob"):
+        request = {"command": "acknowledge", "alert_id": event.alert_id, "by": by}
+        result = commands.answer(json.dumps(request).encode())["result"]
+        assert result["acknowledged_by"] == "ada"
+    assert result == {
+        "alert_id": event.alert_id,
+        "acknowledged_at": "2026-01-01T00:00:00.000000Z",
+        "acknowledged_by": "ada",
+    }
+
+
+def test_malformed_requests_are_logged_once_a_door(caplog: pytest.LogCaptureFixture) -> None:
+    commands = Commands("MQTT", {"echo": echo})
+    for request in (b"", b"[]", b'{"command": 7}', b'{"command": "nonsense"}'):
+        assert not commands.answer(request)["ok"]
+    (record,) = caplog.records
+    assert record.getMessage().startswith("MQTT: a request is refused, and more may follow: ")
+
+
+def test_an_unknown_command_is_told_with_the_known_ones_and_cut_short() -> None:
+    reply = Commands("test", {"status": echo, "capture": echo}).answer(
+        json.dumps({"command": "x" * 500}).encode()
+    )
+    assert reply["error"] == f"unknown command '{'x' * 100}'; known are capture, status"
+
+
+def test_a_result_that_json_cannot_hold_is_an_error_of_the_command() -> None:
+    reply = Commands("test", {"x": lambda arguments: {"score": float("nan")}}).answer(b'{"command": "x"}')
+    assert (reply["ok"], "JSON" in reply["error"]) == (False, True)

@@ -86,3 +86,27 @@ def test_a_client_that_says_nothing_keeps_nobody_waiting(server: MetricsServer) 
 def test_a_port_that_is_taken_is_told(server: MetricsServer) -> None:
     with pytest.raises(ConfigError, match=rf"metrics\.listen = '127\.0\.0\.1:{server.port}': .*another port"):
         MetricsServer(("127.0.0.1", server.port), lambda: "")
+
+
+def test_why_there_are_none_is_told_in_any_script() -> None:
+    def metrics() -> str:
+        raise StoreError(Path("/var/lib/závod/judder.db"), "gone")
+
+    server = MetricsServer(("127.0.0.1", 0), metrics)
+    server.start()
+    try:
+        status, _, body = get(server.port, "/metrics")
+    finally:
+        server.close()
+    assert (status, "/var/lib/závod/judder.db: gone" in body) == (503, True)
+
+
+@pytest.mark.parametrize("path", ["/metrics/", "/Metrics", "/metrics?a=1", "/status"])
+def test_only_metrics_are_found(server: MetricsServer, path: str) -> None:
+    status, _, body = get(server.port, path)
+    assert (status, "metrics are at /metrics" in body) == (404, True)
+
+
+def test_a_port_that_is_none_is_told() -> None:
+    with pytest.raises(ConfigError, match=r"metrics\.listen = '127\.0\.0\.1:70000': .*choose another port"):
+        MetricsServer(("127.0.0.1", 70000), lambda: "")

@@ -14,7 +14,8 @@ from jsonschema import Draft202012Validator
 
 from agent.config.names import GatewayName
 from agent.inference.scoring import Level, Threshold, Thresholds
-from agent.judging.monitor import MonitorStatus, ScoreSample
+from agent.judging.monitor import MonitorStatus
+from agent.judging.score_history import ScoreSample
 from agent.reporting.metrics import AlertCounter, exposition, gateway_metrics
 from agent.sensing.sampler import SamplerStatus, SensorState
 from agent.station import Station

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from agent.config.waveforms import WaveformSettings
+from agent.judging.alert import AlertEvent, Change
 from agent.sensing.ring_buffer import RingBuffer
 from agent.sensing.sampler import SamplerStatus, SensorState
 from agent.system.watchdog import Watchdog
@@ -155,3 +157,61 @@ def test_what_waits_is_written_at_the_end(tmp_path: Path) -> None:
     path = bench.capture()
     assert bench.evidence.stop(5.0)
     assert numbers(path)[-1] == 1599
+
+
+def test_what_is_asked_for_twice_within_a_second_is_kept_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = Bench(tmp_path)
+    bench.feed(5.25)
+    first = bench.capture("asked")
+    bench.feed(0.25)
+    assert bench.capture("asked") == first
+    bench.feed(0.5)
+    with caplog.at_level(logging.ERROR):
+        bench.evidence.turn()
+    assert numbers(first) == list(range(3400, 4600))
+    assert not caplog.records
+
+
+def test_a_machine_whose_ring_went_on_is_kept_from_the_oldest_sample(tmp_path: Path) -> None:
+    """The writer was late: what the ring has lost is lost, and the rest is whole."""
+    bench = Bench(tmp_path)
+    bench.feed(2.0)
+    path = bench.capture()
+    bench.feed(bench.ring.capacity / RATE_HZ - 1.0)
+    bench.evidence.turn()
+    assert bench.ring.oldest() == 800
+    assert numbers(path) == list(range(800, 2000))
+    path = bench.capture("late")
+    bench.feed(bench.ring.capacity / RATE_HZ - 0.1)
+    bench.evidence.turn()
+    assert numbers(path)[0] == bench.ring.oldest()
+    assert numbers(path)[-1] == bench.ring.oldest() + len(numbers(path)) - 1
+
+
+def test_only_waveforms_count_and_are_deleted(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, WaveformSettings(before_s=1.0, after_s=0.5, max_mb=0.008))
+    bench.folder.mkdir()
+    (bench.folder / "notes.txt").write_text("x" * 100_000)
+    for label in ("a", "b"):
+        bench.feed(2.0)
+        newest = bench.capture(label)
+        bench.feed(0.6)
+        bench.evidence.turn()
+    assert [path.name for path in bench.folder.glob("*.wav")] == [newest.name]
+    assert (bench.folder / "notes.txt").exists()
+
+
+def test_a_cleared_alert_leaves_no_waveform(tmp_path: Path, make_event: Callable[..., AlertEvent]) -> None:
+    bench = Bench(tmp_path)
+    bench.feed(2.0)
+    for change in Change:
+        bench.evidence.keep(make_event(1, change=change, sensor="press"))
+    bench.feed(0.6)
+    bench.evidence.turn()
+    alert = make_event(1).alert_id
+    assert sorted(path.name for path in bench.folder.glob("*.wav")) == [
+        f"20260101T000002Z-press-escalated-{alert}.wav",
+        f"20260101T000002Z-press-raised-{alert}.wav",
+    ]
