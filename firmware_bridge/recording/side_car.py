@@ -140,7 +140,7 @@ class _Reader:
             return convert(self._document[key])
         except KeyError:
             raise RecordingError("is missing", path=self._path, column=key) from None
-        except (TypeError, ValueError, AttributeError):
+        except (TypeError, ValueError, AttributeError, OverflowError):
             message = f"{self._document[key]!r} is not possible"
             raise RecordingError(message, path=self._path, column=key) from None
 
