@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -176,10 +177,9 @@ def wav(tmp_path: Path) -> Path:
     return wav_file(tmp_path)
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just(10**400),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
-    max_leaves=5,
+AWKWARD: tuple[Any, ...] = (
+    *(None, True, 0, -1, 10**400, 1e308, float("inf"), float("nan"), "", "x", "0001-01-01T00:00:00+14:00"),
+    *([], {}, [[]], [{}], [None], [{"at": float("inf"), "lost": 1}], [{"at": 1}], ["x", 10**400]),
 )
 KEYS = (
     *("format", "version", "axes", "scale_g_per_count", "range_g", "rate_hz", "start"),
@@ -187,11 +187,10 @@ KEYS = (
 )
 
 
-@ONE_FOLDER
-@given(key=st.sampled_from(KEYS), value=JSON)
-def test_any_value_in_a_side_car_is_read_or_refused(wav: Path, key: str, value: object) -> None:
+@pytest.mark.parametrize("key", KEYS)
+def test_any_value_in_a_side_car_is_read_or_refused(wav: Path, key: str) -> None:
     beside = wav.with_suffix(".json")
-    whole = beside.read_text()
-    beside.write_text(json.dumps({**json.loads(whole), key: value}))
-    read_or_refused(wav)
-    beside.write_text(whole)
+    document = json.loads(beside.read_text())
+    for value in AWKWARD:
+        beside.write_text(json.dumps({**document, key: value}))
+        read_or_refused(wav)
