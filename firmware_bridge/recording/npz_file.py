@@ -34,6 +34,8 @@ def load_npz(path: Path, columns: tuple[str, ...] | None, rate_hz: float | None)
     bounds = arrays.pop(SEGMENTS_NAME, None)
     rows = _count_rows(path, arrays)
     channels, used, segments = _channels(path, arrays, rows)
+    if not channels:
+        raise _no_samples(path, arrays)
     known_hz = check_rate(path, rate_hz, stored_hz, "the file")
     told = Timing(known_hz, segments, ())
     if bounds is not None:
@@ -77,7 +79,10 @@ def _read(path: Path) -> dict[str, Array]:
                     info.filename.removesuffix(".npy"): _array(path, archive, info)
                     for info in archive.infolist()
                 }
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except RecordingError:
+        raise
+    # zipfile says RuntimeError of what is encrypted, or packed in a way that it does not know.
+    except (ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise RecordingError(f"cannot be read as NPZ of plain numbers: {error}", path=path) from error
 
 
@@ -108,7 +113,10 @@ def _header(member: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
 def _take_rate(path: Path, arrays: dict[str, Array]) -> float | None:
     for name in RATE_NAMES:
         if name in arrays and arrays[name].ndim == 0:
-            rate_hz = float(arrays.pop(name))
+            stored = arrays.pop(name)
+            if stored.dtype.kind not in "fiu":
+                raise RecordingError(f"'{stored}' is no sample rate; store a number", path=path, column=name)
+            rate_hz = float(stored)
             if not (np.isfinite(rate_hz) and rate_hz > 0):
                 raise RecordingError(
                     f"a sample rate of {rate_hz:g} Hz is not possible", path=path, column=name
@@ -133,8 +141,7 @@ def _count_rows(path: Path, arrays: dict[str, Array]) -> int:
     """Return the common number of samples: of the arrays with most dimensions, else of the longest floats."""
     candidates = _with_rows(arrays, "f") or _with_rows(arrays, "iu")
     if not candidates:
-        message = f"holds no array of samples (there are: {', '.join(arrays) or 'none'})"
-        raise RecordingError(message, path=path)
+        raise _no_samples(path, arrays)
     _, rows = max((array.ndim, _length(array)) for array in candidates)
     if rows == 0:
         raise RecordingError("holds no samples", path=path)
@@ -144,6 +151,10 @@ def _count_rows(path: Path, arrays: dict[str, Array]) -> int:
 def _with_rows(arrays: dict[str, Array], kinds: str) -> list[Array]:
     """Return the arrays of these kinds of numbers (``dtype.kind``) that may hold samples."""
     return [array for array in arrays.values() if array.dtype.kind in kinds and 1 <= array.ndim <= 3]
+
+
+def _no_samples(path: Path, arrays: dict[str, Array]) -> RecordingError:
+    return RecordingError(f"holds no array of samples (there are: {', '.join(arrays) or 'none'})", path=path)
 
 
 def _length(array: Array) -> int:
@@ -197,8 +208,11 @@ def _samples(path: Path, channels: dict[str, Array], rows: int) -> FloatArray:
 
 
 def _stored_segments(path: Path, bounds: Array, rows: int) -> tuple[Segment, ...]:
-    if bounds.ndim != 2 or bounds.shape[1] != 2 or np.any(bounds < 0) or np.any(bounds > rows):
-        raise RecordingError(
-            f"must be rows (start, end) within {rows} samples", path=path, column=SEGMENTS_NAME
-        )
+    message = f"must be rows (start, end) within {rows} samples, one after the other"
+    if bounds.dtype.kind not in "fiu" or bounds.ndim != 2 or bounds.shape[1] != 2:
+        raise RecordingError(message, path=path, column=SEGMENTS_NAME)
+    borders = np.array([0.0, *bounds.ravel(), rows])
+    # Not a number is not at or above anything.
+    if not np.all(borders[1:] >= borders[:-1]):
+        raise RecordingError(message, path=path, column=SEGMENTS_NAME)
     return tuple(Segment(int(start), int(end)) for start, end in bounds)

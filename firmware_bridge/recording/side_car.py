@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +14,9 @@ from firmware_bridge.errors import RecordingError
 
 FORMAT = "judder-recording"
 VERSION = 1
+
+# A count of 32 bits times so much is still a 32-bit float.
+_LARGEST = 1e29
 
 T = TypeVar("T")
 
@@ -140,14 +142,14 @@ class _Reader:
             return convert(self._document[key])
         except KeyError:
             raise RecordingError("is missing", path=self._path, column=key) from None
-        except (TypeError, ValueError, AttributeError):
+        except (TypeError, ValueError, AttributeError, OverflowError):
             message = f"{self._document[key]!r} is not possible"
             raise RecordingError(message, path=self._path, column=key) from None
 
 
 def _positive(value: Any) -> float:  # noqa: ANN401 - untyped until converted
     number = float(value)
-    if not (math.isfinite(number) and number > 0):
+    if not 0 < number <= _LARGEST:
         raise ValueError(number)
     return number
 

@@ -190,7 +190,8 @@ def read_counts(path: Path) -> Iterator[CountArray]:
                     raise RecordingError(message, path=path)
                 found += count
                 yield _unpacked(data[: count * width * channels], width).reshape(count, channels)
-    except (wave.Error, EOFError, OSError) as error:
+    # wave says RuntimeError of a part that would reach beyond the file.
+    except (wave.Error, EOFError, OSError, RuntimeError) as error:
         message = f"is not a WAV file of plain PCM ({str(error) or 'cut short'}); record it again"
         raise RecordingError(message, path=path) from error
 

@@ -80,7 +80,8 @@ def load_labels(path: Path) -> Labels:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, skipinitialspace=True)
-            unit = _unit(path, reader.fieldnames or ())
+            reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
+            unit = _unit(path, reader.fieldnames)
             found = [(row, f"{path.name}, line {reader.line_num}") for row in reader]
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
@@ -171,9 +172,8 @@ def _count(rows: npt.NDArray[np.bool_], starts: npt.NDArray[np.int64], length: i
 
 
 def _unit(path: Path, names: Sequence[str]) -> Literal["rows", "seconds"]:
-    stripped = {name.strip() for name in names}
     for unit, columns in _COLUMNS.items():
-        if stripped >= {"file", "label", *columns}:
+        if set(names) >= {"file", "label", *columns}:
             return cast(Literal["rows", "seconds"], unit)
     raise DataError(f"{path}: needs the columns file, label and first_row, last_row (or first_s, last_s)")
 

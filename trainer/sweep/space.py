@@ -215,7 +215,7 @@ def _checked(where: str, key: _Key, value: Any) -> Value:  # noqa: ANN401 - TOML
     if not whole and not (key.kind is float and isinstance(value, float)):
         wanted = "a whole number" if key.kind is int else "a number"
         raise SpaceError(f"{where}: {value!r} is not {wanted}")
-    number: int | float = value if key.kind is int else float(value)
-    if not key.low <= number <= key.high:
+    if not key.low <= value <= key.high:
         raise SpaceError(f"{where}: {value} is not within {key.low:g} to {key.high:g}")
+    number: int | float = value if key.kind is int else float(value)
     return number

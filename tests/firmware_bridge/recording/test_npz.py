@@ -86,6 +86,18 @@ def test_the_given_rate_must_agree(path: Path) -> None:
         ({"x": np.zeros(3), "rate_hz": 0.0}, "column 'rate_hz': a sample rate of 0 Hz is not possible"),
         ({"x": np.array([{}], object)}, "cannot be read as NPZ of plain numbers"),
         ({"x": np.zeros(3), "segments": np.array([[0, 4]])}, "column 'segments': must be rows"),
+        (
+            {"x": np.zeros(3), "segments": np.array([[2, 1]])},
+            "column 'segments': must be .* one after the other",
+        ),
+        ({"x": np.zeros(9), "segments": np.array([[0, 5], [4, 9]])}, "column 'segments': must be rows"),
+        ({"x": np.zeros(3), "segments": np.array([[0, np.nan]])}, "column 'segments': must be rows"),
+        ({"x": np.zeros(3), "segments": np.array([["a", "b"]])}, "column 'segments': must be rows"),
+        ({"x": np.zeros(3), "segments": np.array([0, 3])}, "column 'segments': must be rows"),
+        ({"x": np.zeros(3), "rate_hz": "fast"}, "column 'rate_hz': 'fast' is no sample rate; store a number"),
+        ({"x": np.zeros(3), "rate_hz": 1j}, "column 'rate_hz': '1j' is no sample rate"),
+        ({"time": np.arange(3.0)}, r"holds no array of samples \(there are: time\)"),
+        ({"x": np.zeros((3, 0))}, r"holds no array of samples \(there are: x\)"),
         ({"x": np.zeros(0)}, "holds no samples"),
         ({"x": np.array(["a", "b"])}, "holds no array of samples"),
     ],
@@ -106,8 +118,25 @@ def test_what_is_not_npz_is_refused(path: Path, content: bytes) -> None:
 def test_a_single_array_is_not_an_archive(path: Path) -> None:
     with path.open("wb") as file:
         np.save(file, np.zeros(3))
-    with pytest.raises(RecordingError, match="is a single array, not an NPZ archive"):
+    with pytest.raises(RecordingError) as caught:
         load_recording(path)
+    assert str(caught.value) == (f"{path}: is a single array, not an NPZ archive; write it with numpy.savez")
+
+
+# Bytes of the central directory, APPNOTE.TXT 4.3.12.
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [(6, 0xFF), (8, 0x01), (8, 0x20), (10, 0x01)],
+    ids=["version", "encrypted", "patched", "shrunk"],
+)
+def test_an_archive_that_zipfile_cannot_unpack_is_refused(path: Path, place: int, value: int) -> None:
+    np.savez(path, x=np.zeros(3))
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + place] = value
+    path.write_bytes(content)
+    with pytest.raises(RecordingError, match=r"run\.npz: cannot be read as NPZ of plain numbers") as caught:
+        load_recording(path)
+    assert "\n" not in str(caught.value)
 
 
 def test_what_is_saved_is_loaded(path: Path) -> None:

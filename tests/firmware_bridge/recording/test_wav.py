@@ -244,6 +244,10 @@ def test_truncated_and_foreign_files(
         ({"axes": ["x"]}, "has 3 channels, its side-car 1 axes; find the right side-car"),
         ({"gaps": [{"at": -1, "lost": 0}]}, "column 'gaps'"),
         ({"gaps": [3]}, "column 'gaps'"),
+        ({"gaps": [{"at": float("inf"), "lost": 0}]}, "column 'gaps'"),
+        ({"address": float("inf")}, "column 'address': inf is not possible"),
+        ({"range_g": 10**400}, "column 'range_g': 1000"),
+        ({"start": "0001-01-01T00:00:00+14:00"}, "column 'start'.*is not possible"),
         ({"chip": "absent"}, "column 'chip': is missing"),
     ],
 )

@@ -77,6 +77,12 @@ def test_an_assumption_that_stands_for_nothing_is_told(text: str) -> None:
         parse_assumption(text)
 
 
+def test_blanks_around_names_and_words_do_not_matter(tmp_path: Path) -> None:
+    labels = read(tmp_path, "file , first_row, last_row ,label \n a.csv , 1, 2 , anomaly \n")
+    (stretch,) = labels["a.csv"]
+    assert (stretch.first, stretch.last, stretch.label) == (1, 2, Label.ANOMALY)
+
+
 @pytest.mark.parametrize("last", ["inf", "nan", "-1"])
 def test_a_time_that_is_none_is_told(tmp_path: Path, last: str) -> None:
     with pytest.raises(DataError, match="is no stretch"):

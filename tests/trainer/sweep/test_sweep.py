@@ -293,6 +293,7 @@ def test_a_file_names_what_it_changes(tmp_path: Path) -> None:
         ("dropout = { low = 0.0, high = 0.5, log = true }", "dropout: a logarithmic range begins above 0"),
         ("dropout = 0.95", "dropout: 0.95 is not within 0 to 0.9"),
         ("learning_rate = nan", "learning_rate: nan is not within"),
+        ("learning_rate = 1" + "0" * 400, "is not within 1e-09 to 1000"),
         ('activation = "sigmoid"', "activation: 'sigmoid' is not one of relu, tanh"),
         ("activation = { low = 1, high = 2 }", "activation: write { choices = [...] } or one value"),
         ("latent = { choices = [] }", "latent: choices are a list of one value or more"),
