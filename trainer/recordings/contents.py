@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +36,13 @@ _RATES = {
 _METRES = {"m/s^2", "m/s²", "m/s2", "m/s/s", "m/(s^2)"}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Contents:
     """What a file holds: vectors of samples, times in seconds, a rate in Hz, and what else there is."""
 
     vectors: Mapping[str, Array]
     """Numbers by name, one dimension each; candidates for channels and for times."""
+    _: KW_ONLY
     times_s: Mapping[str, TimeArray] = field(default_factory=dict)
     """Vectors that are times whatever they are called, in seconds."""
     scalars: Mapping[str, float] = field(default_factory=dict)
