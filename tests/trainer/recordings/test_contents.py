@@ -134,7 +134,9 @@ def test_metres_are_told_from_g(unit: str) -> None:
 
 
 def test_all_that_a_file_holds_is_one_line() -> None:
-    contents = Contents({"x": ramp(3)}, {"clock": ramp(2)}, {"rpm": 1796.0}, {"names": "text"})
+    contents = Contents(
+        {"x": ramp(3)}, times_s={"clock": ramp(2)}, scalars={"rpm": 1796.0}, others={"names": "text"}
+    )
     assert holdings(contents) == "x (3 samples), clock (2 times), rpm = 1796, names (text)"
     notes = assemble(HERE, contents, None, None).notes
     assert notes == ("rpm = 1796", "left out: names")
