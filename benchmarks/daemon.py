@@ -40,7 +40,7 @@ SLOW = Sensor("adxl345", 800.0)
 FAST = Sensor("lsm6dso", 3333.0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DaemonCost:
     """Figures of one run."""
 
@@ -77,13 +77,13 @@ def measure(sensors: int, kind: Sensor) -> DaemonCost:
         process.wait(10)
         simulation = (after.simulation_s - before.simulation_s) / wall_s
         return DaemonCost(
-            resident,
-            (after.process_s - before.process_s) / wall_s - simulation,
-            simulation,
-            first_score_s,
-            _worst_delay_s(first),
-            _worst_delay_s(last),
-            time.monotonic() - begin,
+            resident_mb=resident,
+            cpu_share=(after.process_s - before.process_s) / wall_s - simulation,
+            simulation_share=simulation,
+            first_score_s=first_score_s,
+            first_delay_s=_worst_delay_s(first),
+            delay_s=_worst_delay_s(last),
+            stop_s=time.monotonic() - begin,
         )
 
 

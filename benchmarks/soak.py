@@ -61,7 +61,7 @@ PLANS = (
 RING_SAMPLES = 8 * 4096
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Figures:
     """What a soak found about the sensors of one kind."""
 

@@ -45,7 +45,7 @@ PUBLISHED = (
         "MLP 16-8-16, window 25, 50 epochs",
         ("LinAccX",),
         25,
-        NetworkSettings("dense", (16, 8, 16), "tanh", 0.25),
+        NetworkSettings("dense", (16, 8, 16), activation="tanh", dropout=0.25),
         TrainingSettings(epochs=50, batch_size=256, learning_rate=1e-3),
         5.5,
     ),

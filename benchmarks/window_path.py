@@ -36,7 +36,7 @@ _BATCHES, _WINDOWS = 400, 20
 _REPLAYS, _REPLAY_S = 7, 60.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class WindowCost:
     """CPU microseconds per window."""
 

@@ -42,6 +42,7 @@ def fit(
     target: Target,
     signer: Signer | None,
     on_progress: OnProgress,
+    *,
     checkpoint: Checkpoint | None = None,
     export_to: Path | None = None,
 ) -> FitReport:
@@ -164,7 +165,12 @@ def converted(
     folds = len(networks.folds)
     final = NetworkLearner(networks.final.features, final_graph(chosen.mode), subject, settings)
     return settings, Learned(
-        learners[:folds], learners[folds:], final, networks.record, chosen.fidelity, modes
+        folds=learners[:folds],
+        sessions=learners[folds:],
+        final=final,
+        record=networks.record,
+        fidelity=chosen.fidelity,
+        modes=modes,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Literal, cast, get_args
 
 import numpy as np
@@ -122,6 +122,7 @@ class NetworkSettings:
     """Sizes of the hidden layers: all of them for dense, spectral and lstm; of the encoder, whose mirror the
     decoder is, for conv (filters), lstm-bottleneck and vae (the last is the latent size). Empty: those of
     ``with_layers``."""
+    _: KW_ONLY
     activation: str = "relu"
     """One of ``ACTIVATIONS``; an LSTM has its own."""
     dropout: float = 0.0
@@ -158,7 +159,7 @@ class TrainingSettings:
     """Mean squared or mean absolute error of the reconstructed features."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FitSettings:
     """All choices of ``judder-train fit``."""
 

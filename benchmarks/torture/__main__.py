@@ -30,7 +30,7 @@ SETTLE_S = 300.0
 DISK_BYTES = 16 * 1024 * 1024
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """What came of it."""
 

@@ -58,7 +58,7 @@ class KindFigures:
     """At the warning line."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Figures:
     """A row of the table."""
 
@@ -106,18 +106,18 @@ def figures(
     found = sorted(delay for delay in delays if delay is not None)
     half = (len(delays) - 1) // 2
     return Figures(
-        machine.name,
-        detector,
-        float(roc_auc_score(labels, scores)),
-        float(average_precision_score(labels, scores)),
-        recall,
-        min(float(np.mean(found_here >= line)) for found_here in defective.values()),
-        2.0 * recall / (1.0 + recall + rate),
-        tuple(_rate(kind, scores >= line, spec) for kind, scores in healthy.items()),
-        found[half] if len(found) > half else None,
-        len(found),
-        len(delays),
-        tuple(_of_kind(kind, negative, one, line) for kind, one in defective.items()),
+        machine=machine.name,
+        detector=detector,
+        roc_auc=float(roc_auc_score(labels, scores)),
+        pr_auc=float(average_precision_score(labels, scores)),
+        recall=recall,
+        worst_recall=min(float(np.mean(found_here >= line)) for found_here in defective.values()),
+        balanced_f1=2.0 * recall / (1.0 + recall + rate),
+        false_alarms=tuple(_rate(kind, scores >= line, spec) for kind, scores in healthy.items()),
+        delay_s=found[half] if len(found) > half else None,
+        found=len(found),
+        kinds=len(delays),
+        by_kind=tuple(_of_kind(kind, negative, one, line) for kind, one in defective.items()),
     )
 
 

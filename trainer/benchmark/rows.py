@@ -28,7 +28,7 @@ VALVE_TRAINING_ROWS = 400
 _LEVELS = (Level.WARNING, Level.ALARM)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RowFigures:
     """Counts of rows, at a level."""
 
@@ -70,9 +70,14 @@ def count(name: str, level: Level, flagged: BoolArray, anomalous: BoolArray) -> 
         flagged: What was said of each row, shape (n_rows,).
         anomalous: What it is, same shape.
     """
-    pairs = ((True, True), (True, False), (False, True), (False, False))
-    counts = (int(np.sum((flagged == said) & (anomalous == is_so))) for said, is_so in pairs)
-    return RowFigures(name, str(level), *counts)
+    return RowFigures(
+        name=name,
+        level=str(level),
+        true_positives=int(np.sum(flagged & anomalous)),
+        false_positives=int(np.sum(flagged & ~anomalous)),
+        misses=int(np.sum(~flagged & anomalous)),
+        true_negatives=int(np.sum(~flagged & ~anomalous)),
+    )
 
 
 def flagged_rows(detector: Detector, recording: Recording, level: Level) -> BoolArray:

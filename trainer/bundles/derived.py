@@ -17,14 +17,14 @@ from agent.inference.part import Models
 from trainer.bundles.signing import Signer
 from trainer.bundles.writing import Target, golden_windows, write_bundle
 from trainer.calibration.crossfit import false_alarms, out_of_fold
-from trainer.calibration.tails import calibrate_scores
+from trainer.calibration.tails import Calibration, calibrate_scores
 from trainer.calibration.tuning import LineMethod, replaced, tuned_line
 from trainer.errors import DataError
 from trainer.evaluation.false_alarms import FalseAlarms
 from trainer.evaluation.scored import ScoredRecording, check_rate, learnt_from
 from trainer.parts.fitting import refit_parts
 from trainer.recordings.datasets import Source, check_sources
-from trainer.recordings.folds import fold_windows
+from trainer.recordings.folds import FoldedWindows, fold_windows
 from trainer.system.progress import OnProgress
 from trainer.system.quiet import diverted_output
 
@@ -32,7 +32,7 @@ MIN_INDEPENDENT = 25
 """Windows laid end to end that a calibration needs: five a fold."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DerivedReport:
     """What came out."""
 
@@ -75,7 +75,9 @@ def move_lines(
     kept = {key: value for key, value in bundle.manifest.provenance.items() if key != "false_alarms"}
     changed = replace(bundle.manifest, thresholds=thresholds, provenance=kept)
     sources = [recording.source for recording in scored]
-    return _write(bundle, changed, bundle.golden, "threshold", sources, target, signer)
+    return _write(
+        bundle, changed, golden=bundle.golden, step="threshold", sources=sources, target=target, signer=signer
+    )
 
 
 def recalibrate(
@@ -102,7 +104,31 @@ def recalibrate(
         OutputError: If the bundle cannot be written.
         WindowError: If a sample or score is not finite.
     """
-    manifest = bundle.manifest
+    folded = _healthy_windows(bundle.manifest, sources)
+    calibration = _calibration(bundle, folded, on_progress)
+    counted = false_alarms(bundle.manifest.thresholds, calibration.scores, folded.independent)
+    changed = replace(
+        bundle.manifest,
+        parts=calibration.parts,
+        combination=calibration.combination,
+        wander=calibration.wander,
+        provenance={**bundle.manifest.provenance, "false_alarms": encode(counted)},
+    )
+    with diverted_output():
+        detector = Detector(changed, bundle.models)
+    golden = golden_windows(detector, folded.windows, seed=0)
+    report = _write(
+        bundle, changed, golden=golden, step="calibrate", sources=sources, target=target, signer=signer
+    )
+    return replace(report, false_alarms=counted)
+
+
+def _healthy_windows(manifest: Manifest, sources: Sequence[Source]) -> FoldedWindows:
+    """Return the windows to calibrate with, in folds.
+
+    Raises:
+        DataError: If the recordings do not fit the bundle, are too short, or were learnt from.
+    """
     check_sources(sources)
     for source in sources:
         check_rate(source, manifest)
@@ -114,6 +140,12 @@ def recalibrate(
     if folded.independent < MIN_INDEPENDENT:
         needed = MIN_INDEPENDENT * manifest.window.length
         raise DataError(f"too short: a calibration needs about {needed} samples without a gap; record longer")
+    return folded
+
+
+def _calibration(bundle: Bundle, folded: FoldedWindows, on_progress: OnProgress) -> Calibration:
+    """Return the bundle's parts, refitted and calibrated across the folds."""
+    manifest = bundle.manifest
     with diverted_output():
         models = {name: TFLiteModel(content) for name, content in bundle.models.items()}
 
@@ -123,25 +155,13 @@ def recalibrate(
 
     scores = out_of_fold(folded, refitted)
     parts, _ = refitted(folded.windows, folded.count)
-    calibration = calibrate_scores(parts, scores, folded.independent)
-    counted = false_alarms(manifest.thresholds, calibration.scores, folded.independent)
-    changed = replace(
-        manifest,
-        parts=calibration.parts,
-        combination=calibration.combination,
-        wander=calibration.wander,
-        provenance={**manifest.provenance, "false_alarms": encode(counted)},
-    )
-    with diverted_output():
-        detector = Detector(changed, bundle.models)
-    golden = golden_windows(detector, folded.windows, seed=0)
-    report = _write(bundle, changed, golden, "calibrate", sources, target, signer)
-    return replace(report, false_alarms=counted)
+    return calibrate_scores(parts, scores, folded.independent)
 
 
 def _write(
     bundle: Bundle,
     manifest: Manifest,
+    *,
     golden: Golden,
     step: str,
     sources: Sequence[Source],
@@ -159,7 +179,13 @@ def _write(
     written = write_bundle(target.path, named, bundle.models, golden, signer)
     size_bytes = target.path.stat().st_size
     signed_by = signer.public_key if signer else None
-    return DerivedReport(target, bundle.manifest.title, written, size_bytes, signed_by)
+    return DerivedReport(
+        target=target,
+        source=bundle.manifest.title,
+        manifest=written,
+        size_bytes=size_bytes,
+        signed_by=signed_by,
+    )
 
 
 def _entry(bundle: Bundle, step: str, sources: Sequence[Source]) -> dict[str, Any]:

@@ -71,7 +71,9 @@ def import_model(
     subject = take(sources, settings)
     learner = NetworkLearner(_features(subject, scale), content, subject, settings)
     folds, sessions = [learner] * settings.folds, [learner] * len(subject.groups)
-    learned = Learned(folds, sessions, learner, TrainingRecord(0, 0, 0, None, None))
+    learned = Learned(
+        folds=folds, sessions=sessions, final=learner, record=TrainingRecord(0, 0, 0, None, None)
+    )
     return bundle_up(subject, learned, settings, target, signer)
 
 

@@ -73,7 +73,7 @@ class Learner(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Learned:
     """Learners of one bundle, and what their networks came to."""
 
@@ -168,7 +168,7 @@ def learned_without_network(subject: Subject) -> Learned:
     """Return the learners of slow process values."""
     learner = ProcessLearner(subject)
     folds, sessions = [learner] * subject.folded.count, [learner] * len(subject.groups)
-    return Learned(folds, sessions, learner, TrainingRecord(0, 0, 0, None, None))
+    return Learned(folds=folds, sessions=sessions, final=learner, record=TrainingRecord(0, 0, 0, None, None))
 
 
 def network_part(features: Features, settings: FitSettings) -> ReconstructionPart:

@@ -11,12 +11,13 @@ from agent.inference.detector import Detector
 from agent.inference.manifest import AnyPart, Manifest
 from agent.inference.part import Models
 from trainer.bundles.learners import Learned, Learner
-from trainer.bundles.provenance import Provenance, WindowCounts, tell
+from trainer.bundles.provenance import Provenance, WindowCounts, git_revision, library_versions, source_record
 from trainer.bundles.signing import Signer
 from trainer.bundles.writing import MODEL, Target, golden_windows, write_bundle
-from trainer.calibration.crossfit import Fit, false_alarms, left_out_sessions, out_of_fold
+from trainer.calibration.crossfit import Fit, SessionFalseAlarms, false_alarms, left_out_sessions, out_of_fold
 from trainer.calibration.tails import Calibration, calibrate_scores
 from trainer.calibration.thresholds import place
+from trainer.evaluation.false_alarms import FalseAlarms
 from trainer.evaluation.modes import ModeFigures
 from trainer.parts.choosing import SpectrumChoices
 from trainer.recordings.subject import Subject
@@ -27,7 +28,7 @@ from trainer.system.quiet import diverted_output
 _GOLDEN_TOLERANCE = {"int8": 0.25, "dynamic": 0.25, "float16": 0.05, "float32": 0.05}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FitReport:
     """What came out."""
 
@@ -75,19 +76,14 @@ def bundle_up(
     manifest = _manifest(
         target, settings, calibration, subject, final.error_line(calibration, scores), final.models
     )
-    names = [source.name for source in subject.sources]
-    provenance = tell(
-        subject.sources,
+    lines, names = manifest.thresholds, [source.name for source in subject.sources]
+    provenance = _provenance(
+        subject,
+        learned,
         settings,
-        WindowCounts(len(folded.windows), folded.count, int(folded.independent)),
-        learned.record,
-        learned.fidelity,
-        false_alarms(manifest.thresholds, calibration.scores, folded.independent),
-        left_out_sessions(
-            folded, scores, subject.groups, _fitting(learned.sessions), manifest.thresholds, names
-        ),
-        choices,
-        tuple(mode.kept() for mode in learned.modes),
+        alarms=false_alarms(lines, calibration.scores, folded.independent),
+        left_out=left_out_sessions(folded, scores, subject.groups, _fitting(learned.sessions), lines, names),
+        choices=choices,
     )
     written = _write(
         replace(manifest, provenance=provenance.document()), subject, settings, target, signer, final
@@ -110,6 +106,32 @@ def _fitting(learners: Sequence[Learner]) -> Fit:
         return learners[left_out].parts(windows), learners[left_out].models
 
     return fit
+
+
+def _provenance(
+    subject: Subject,
+    learned: Learned,
+    settings: FitSettings,
+    *,
+    alarms: tuple[FalseAlarms, ...],
+    left_out: tuple[SessionFalseAlarms, ...],
+    choices: SpectrumChoices | None,
+) -> Provenance:
+    """Return the provenance of a model that was just made on this machine."""
+    folded = subject.folded
+    return Provenance(
+        data=tuple(source_record(source) for source in subject.sources),
+        windows=WindowCounts(len(folded.windows), folded.count, int(folded.independent)),
+        settings=settings,
+        training=learned.record,
+        fidelity=learned.fidelity,
+        false_alarms=alarms,
+        left_out=left_out,
+        choices=choices,
+        quantization=tuple(mode.kept() for mode in learned.modes),
+        versions=library_versions(),
+        revision=git_revision(),
+    )
 
 
 def _write(

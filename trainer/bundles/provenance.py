@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -46,7 +46,7 @@ class WindowCounts:
     """Laid end to end, rounded down."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Provenance:
     """All that the manifest says about a model's origin. No date: the same work gives the same bytes."""
 
@@ -73,30 +73,16 @@ class Provenance:
         return {name: value for name, value in vars(self).items() if value is not None}
 
 
-def tell(
-    sources: Sequence[Source],
-    settings: FitSettings,
-    windows: WindowCounts,
-    training: TrainingRecord,
-    fidelity: Fidelity | None,
-    false_alarms: tuple[FalseAlarms, ...],
-    left_out: tuple[SessionFalseAlarms, ...] = (),
-    choices: SpectrumChoices | None = None,
-    quantization: tuple[ModeFigures, ...] = (),
-) -> Provenance:
-    """Return the provenance of a model that was just made on this machine."""
-    return Provenance(
-        tuple(_record(source) for source in sources),
-        windows,
-        settings,
-        training,
-        fidelity,
-        false_alarms,
-        left_out,
-        choices,
-        quantization,
-        library_versions(),
-        git_revision(),
+def source_record(source: Source) -> SourceRecord:
+    """Return what is kept of a recording that was learnt from."""
+    recording = source.recording
+    return SourceRecord(
+        name=source.name,
+        sha256=source.sha256,
+        samples=len(recording.samples),
+        gaps=len(recording.segments) - 1,
+        rate_hz=recording.rate_hz,
+        notes=recording.notes,
     )
 
 
@@ -118,14 +104,6 @@ def git_revision() -> str | None:
     if git is None or not _output(git, here.parent, "ls-files", here.name):
         return None
     return _output(git, here.parent, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*") or None
-
-
-def _record(source: Source) -> SourceRecord:
-    recording = source.recording
-    gaps = len(recording.segments) - 1
-    return SourceRecord(
-        source.name, source.sha256, len(recording.samples), gaps, recording.rate_hz, recording.notes
-    )
 
 
 def _output(git: str, folder: Path, *arguments: str) -> str:

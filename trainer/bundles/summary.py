@@ -1,4 +1,4 @@
-"""What a person, or a program, is told at the end."""
+"""The report on a fit, as lines of text or as JSON."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def summary(report: FitReport) -> str:
 def summary_json(report: FitReport) -> str:
     """Return the report as JSON: the manifest without its numbers for the gateway, file, size and key."""
     manifest = json.loads(manifest_bytes(report.manifest))
-    told = {key: value for key, value in manifest.items() if key not in _INTERNAL}
+    shown = {key: value for key, value in manifest.items() if key not in _INTERNAL}
     file = {
         "bundle": str(report.target.path),
         "bytes": report.size_bytes,
@@ -38,10 +38,18 @@ def summary_json(report: FitReport) -> str:
         "modes": encode(report.modes),
         "exported": encode(report.exported),
     }
-    return json.dumps(file | told, indent=1, ensure_ascii=False)
+    return json.dumps(file | shown, indent=1, ensure_ascii=False)
 
 
 def _lines(report: FitReport) -> Iterator[tuple[str, str]]:
+    yield from _about_data(report)
+    yield from _about_parts(report)
+    yield from _about_network(report)
+    yield from _about_lines(report)
+    yield from _about_file(report)
+
+
+def _about_data(report: FitReport) -> Iterator[tuple[str, str]]:
     manifest, provenance = report.manifest, report.provenance
     for record in provenance.data:
         gaps = f", {record.gaps} gaps" if record.gaps else ""
@@ -54,12 +62,20 @@ def _lines(report: FitReport) -> Iterator[tuple[str, str]]:
         f"{manifest.window.length} samples, hop {manifest.window.hop}: {counts.total} in {counts.folds} "
         "folds, each judged by what the others taught",
     )
+
+
+def _about_parts(report: FitReport) -> Iterator[tuple[str, str]]:
+    manifest, choices = report.manifest, report.provenance.choices
     yield "parts", ", ".join(f"{part.name} {part.weight:.2g}" for part in manifest.parts)
     if report.network_us is not None:
         yield "features", _features(manifest)
-    if provenance.choices is not None:
-        yield "spectrum", _choices(provenance.choices)
-    yield from _about_network(report)
+    if choices is not None:
+        yield "spectrum", _choices(choices)
+
+
+def _about_lines(report: FitReport) -> Iterator[tuple[str, str]]:
+    """Yield the two lines, and how many healthy windows lie above them."""
+    manifest, provenance = report.manifest, report.provenance
     yield "warning", _threshold(manifest.thresholds.warning)
     yield "alarm", _threshold(manifest.thresholds.alarm)
     for counted in provenance.false_alarms:
@@ -72,6 +88,9 @@ def _lines(report: FitReport) -> Iterator[tuple[str, str]]:
             "one recording is one session: another mounting or season may look abnormal, and how often "
             "cannot be said; add recordings of other days and mountings",
         )
+
+
+def _about_file(report: FitReport) -> Iterator[tuple[str, str]]:
     signed = f"signed by {report.signed_by}" if report.signed_by else "not signed"
     yield "bundle", f"{report.target.path}, {report.size_bytes / 1000:.1f} kB, {signed}"
     if report.exported:

@@ -54,7 +54,7 @@ class ManyFiles(click.Command):
         return super().parse_args(ctx, spread)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DataChoice:
     """Recordings as they were asked for."""
 

@@ -128,7 +128,9 @@ def calibrate(
     if not data:
         raise click.UsageError("no recordings of the healthy machine: give --data")
     _, source, target, signer = _prepared(bundle, out, name, version, key_file)
-    chosen = DataChoice(data, (), (), None, (), columns, rate_hz)
+    chosen = DataChoice(
+        data=data, normal=(), anomalous=(), labels=None, assumptions=(), columns=columns, rate_hz=rate_hz
+    )
     sources = [labelled.source for labelled in chosen.load(source.manifest.axes, Label.NORMAL)]
     with progress_bar() as on_progress:
         report = recalibrate(source, sources, target, signer, on_progress)

@@ -278,15 +278,15 @@ def fit(
     kind = _checked_kind(ctx, kind)
     _check_choices(ctx, arch)
     settings = FitSettings(
-        window,
-        hop,
-        features or default_features(arch),
-        metric,
-        quantize,
-        threshold,
-        alarm,
-        choices.settings(arch),
-        TrainingSettings(epochs, TrainingSettings.patience, batch_size, learning_rate, seed, loss),
+        window_length=window,
+        hop=hop,
+        features=features or default_features(arch),
+        metric=metric,
+        quantization=quantize,
+        warning=threshold,
+        alarm=alarm,
+        network=choices.settings(arch),
+        training=TrainingSettings(epochs, TrainingSettings.patience, batch_size, learning_rate, seed, loss),
         bands=bands,
         padding=padding,
         compare_modes=compare_modes,
@@ -304,12 +304,14 @@ def fit(
     kept = resume or out.with_suffix(CHECKPOINT_SUFFIX)
     identity = identify(settings, [source.sha256 for source in sources])
     with progress_bar() as on_progress, Checkpoint(kept, identity, resume is not None) as checkpoint:
-        report = fit_bundle(sources, settings, target, signer, on_progress, checkpoint, export_dir)
-    tell(report, as_json)
+        report = fit_bundle(
+            sources, settings, target, signer, on_progress, checkpoint=checkpoint, export_to=export_dir
+        )
+    echo_report(report, as_json)
 
 
-def tell(report: FitReport, as_json: bool) -> None:
-    """Print what came out."""
+def echo_report(report: FitReport, as_json: bool) -> None:
+    """Print the report on a fit, as text or as JSON."""
     from trainer.bundles.summary import summary, summary_json
 
     click.echo(summary_json(report) if as_json else summary(report))

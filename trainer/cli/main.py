@@ -13,7 +13,7 @@ from trainer.cli.benchmark import benchmark
 from trainer.cli.data import data as data_group
 from trainer.cli.derive import calibrate, threshold
 from trainer.cli.evaluate import evaluate
-from trainer.cli.fit import fit, tell
+from trainer.cli.fit import echo_report, fit
 from trainer.cli.import_model import import_command
 from trainer.cli.options import json_option, out_option, target_of
 from trainer.cli.progress import progress_bar
@@ -59,7 +59,7 @@ def demo_model(out: Path, as_json: bool) -> None:
 
     with progress_bar() as on_progress:
         report = build_demo(target_of(out, None, None), on_progress)
-    tell(report, as_json)
+    echo_report(report, as_json)
 
 
 @main.command()

@@ -28,7 +28,7 @@ _ONLY = {
 """Architectures that take an option."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NetworkChoices:
     """What was asked for; None leaves it to the architecture."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import click
 
@@ -13,6 +13,11 @@ from trainer.cli.progress import progress_bar
 from trainer.networks.models import default_features
 from trainer.settings import FeatureKind, FitSettings, Loss, TrainingSettings
 from trainer.sweep.space import Space, default_space, default_text, load_space, searchable
+
+if TYPE_CHECKING:
+    import optuna
+
+    from trainer.sweep.trials import Job
 
 _OBJECTIVES = ("loss", "roc-auc", "pr-auc")
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -99,16 +104,26 @@ def sweep(
         raise click.UsageError(f"--objective {objective} needs labelled recordings: --normal and --anomalous")
     space = load_space(space_file, arch) if space_file else default_space(arch)
     settings = FitSettings(
-        window,
-        hop,
-        features or default_features(arch),
-        metric,
+        window_length=window,
+        hop=hop,
+        features=features or default_features(arch),
+        metric=metric,
         quantization="float32",
         network=NetworkSettings(arch, (1,) * len(ARCHITECTURES[arch].units)),
         training=TrainingSettings(epochs=epochs, seed=seed, loss=loss),
         bands=bands,
     )
-    _search(healthy, storage, settings, space, objective, chosen, trials, jobs, as_json)
+    _search(
+        healthy,
+        storage,
+        settings,
+        space,
+        objective=objective,
+        chosen=chosen,
+        trials=trials,
+        jobs=jobs,
+        as_json=as_json,
+    )
 
 
 def _search(
@@ -116,6 +131,7 @@ def _search(
     storage: Path,
     settings: FitSettings,
     space: Space,
+    *,
     objective: str | None,
     chosen: DataChoice,
     trials: int,
@@ -123,10 +139,43 @@ def _search(
     as_json: bool,
 ) -> None:
     from trainer.errors import SearchError
+    from trainer.sweep import search, text
+
+    job, study = _opened(healthy, storage, settings, space, objective, chosen)
+    with progress_bar() as on_progress:
+        search.search(
+            job,
+            study,
+            storage,
+            trials=trials,
+            jobs=jobs,
+            seed=settings.training.seed,
+            on_trial=lambda done: on_progress(f"trial {done} of {trials}", min(done / trials, 1.0)),
+        )
+    best = text.best_trials(study, job.objective)
+    if not best:
+        reasons = ", ".join(f"{count} x {reason}" for reason, count in text.reasons(study).items())
+        raise SearchError(f"none of {trials} trials came to an end ({reasons}); try another --space")
+    command = text.fit_command(space, best[0], _given(healthy, settings, chosen))
+    if as_json:
+        click.echo(text.as_json(study, job.objective, command))
+    else:
+        table = text.table(study, job.objective, space)
+        click.echo(f"{table}\n\nthe best again, as a bundle:\n{command}")
+
+
+def _opened(
+    healthy: tuple[Path, ...],
+    storage: Path,
+    settings: FitSettings,
+    space: Space,
+    objective: str | None,
+    chosen: DataChoice,
+) -> tuple[Job, optuna.Study]:
+    """Return what each trial needs, and the search in ``storage``, new or to be gone on with."""
     from trainer.networks.checkpoint import identify
     from trainer.recordings.datasets import load_source
     from trainer.recordings.labels import Label
-    from trainer.sweep import search, text
     from trainer.sweep.trials import Objective, open_study, prepare
 
     sources = [load_source(path, chosen.columns or None, chosen.rate_hz) for path in healthy]
@@ -134,26 +183,7 @@ def _search(
     judged: Objective = objective or ("roc-auc" if labelled else "loss")  # type: ignore[assignment]
     job = prepare(sources, labelled, settings, space, judged)
     hashes = [source.sha256 for source in (*sources, *(one.source for one in labelled))]
-    study = open_study(storage, {**identify(settings, hashes), "space": repr(space)}, judged)
-    with progress_bar() as on_progress:
-        search.search(
-            job,
-            study,
-            storage,
-            trials,
-            jobs,
-            settings.training.seed,
-            lambda done: on_progress(f"trial {done} of {trials}", min(done / trials, 1.0)),
-        )
-    best = text.best_trials(study, judged)
-    if not best:
-        told = ", ".join(f"{count} x {reason}" for reason, count in text.reasons(study).items())
-        raise SearchError(f"none of {trials} trials came to an end ({told}); try another --space")
-    command = text.fit_command(space, best[0], _given(healthy, settings, chosen))
-    if as_json:
-        click.echo(text.as_json(study, judged, command))
-    else:
-        click.echo(f"{text.table(study, judged, space)}\n\nthe best again, as a bundle:\n{command}")
+    return job, open_study(storage, {**identify(settings, hashes), "space": repr(space)}, judged)
 
 
 def _given(healthy: tuple[Path, ...], settings: FitSettings, chosen: DataChoice) -> list[str]:

@@ -33,7 +33,7 @@ class Confusion:
     false_negatives: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class WindowFigures:
     """Verdicts on single windows; None where a figure needs windows that are not there."""
 
@@ -69,7 +69,7 @@ class Detection:
     """True if the alert had been raised before the anomaly began, by something else."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EventFigures:
     """Alerts by the gateway's rules."""
 
@@ -118,7 +118,7 @@ class FileFigures:
     """The part that speaks loudest in most windows at the warning line or above; None if there is none."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """A bundle on labelled recordings."""
 
@@ -164,18 +164,18 @@ def evaluate(
         _level_figures(manifest, scored, level, beta, rule) for level in (Level.WARNING, Level.ALARM)
     )
     return Evaluation(
-        manifest.title,
-        tuple(recording.source.name for recording in scored),
-        int((~truth).sum()),
-        int(truth.sum()),
-        sum(len(recording.scores) for recording in scored) - len(scores),
-        beta,
-        rule,
-        float(metrics.roc_auc_score(truth, scores)) if both else None,
-        float(metrics.average_precision_score(truth, scores)) if both else None,
-        warning,
-        alarm,
-        tuple(_file_figures(recording, manifest.thresholds) for recording in scored),
+        bundle=manifest.title,
+        files=tuple(recording.source.name for recording in scored),
+        normal_windows=int((~truth).sum()),
+        anomalous_windows=int(truth.sum()),
+        ignored_windows=sum(len(recording.scores) for recording in scored) - len(scores),
+        beta=beta,
+        rule=rule,
+        roc_auc=float(metrics.roc_auc_score(truth, scores)) if both else None,
+        pr_auc=float(metrics.average_precision_score(truth, scores)) if both else None,
+        warning=warning,
+        alarm=alarm,
+        by_file=tuple(_file_figures(recording, manifest.thresholds) for recording in scored),
     )
 
 
@@ -197,17 +197,17 @@ def window_figures(truth: BoolArray, found: BoolArray, beta: float, manifest: Ma
     independent = max(normal * window.hop // window.length, 1)
     flagged = true_positives + false_positives
     return WindowFigures(
-        Confusion(true_positives, false_positives, true_negatives, false_negatives),
-        float(metrics.accuracy_score(truth, found)),
-        true_positives / flagged if flagged and anomalous else None,
-        recall,
-        float(metrics.f1_score(truth, found, zero_division=0.0)) if anomalous else None,
-        _balanced_f1(recall, rate),
-        float(metrics.fbeta_score(truth, found, beta=beta, zero_division=0.0)) if anomalous else None,
-        float(metrics.cohen_kappa_score(truth, found)) if normal and anomalous else None,
-        rate,
-        None if rate is None else upper_limit(rate * independent, independent),
-        None
+        confusion=Confusion(true_positives, false_positives, true_negatives, false_negatives),
+        accuracy=float(metrics.accuracy_score(truth, found)),
+        precision=true_positives / flagged if flagged and anomalous else None,
+        recall=recall,
+        f1=float(metrics.f1_score(truth, found, zero_division=0.0)) if anomalous else None,
+        balanced_f1=_balanced_f1(recall, rate),
+        f_beta=float(metrics.fbeta_score(truth, found, beta=beta, zero_division=0.0)) if anomalous else None,
+        kappa=float(metrics.cohen_kappa_score(truth, found)) if normal and anomalous else None,
+        false_alarm_rate=rate,
+        false_alarm_limit=None if rate is None else upper_limit(rate * independent, independent),
+        false_alarms_per_day=None
         if rate is None or not manifest.rate_hz
         else rate * _SECONDS_PER_DAY * manifest.rate_hz / window.hop,
     )
@@ -235,13 +235,13 @@ def event_figures(
     delays = [detection.delay_s for detection in detections if detection.delay_s is not None]
     days = _normal_days(scored, manifest)
     return EventFigures(
-        tuple(detections),
-        sum(detection.found for detection in detections),
-        float(np.median(delays)) if delays else None,
-        max(delays, default=None),
-        false_alerts,
-        false_alerts / days if days else None,
-        _poisson_limit(false_alerts) / days if days else None,
+        detections=tuple(detections),
+        found=sum(detection.found for detection in detections),
+        median_delay_s=float(np.median(delays)) if delays else None,
+        worst_delay_s=max(delays, default=None),
+        false_alerts=false_alerts,
+        false_alerts_per_day=false_alerts / days if days else None,
+        false_alerts_per_day_limit=_poisson_limit(false_alerts) / days if days else None,
     )
 
 

@@ -25,7 +25,7 @@ _JUDGED = 1000
 _TIMED = 50
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ModeFigures:
     """One quantization of a network; figures that cannot be had are None."""
 
@@ -85,19 +85,19 @@ def compare_modes(
         try:
             content = exact if mode == "float32" else graph(mode)
         except ConversionError as error:
-            figures.append(ModeFigures(mode, impossible=str(error)))
+            figures.append(ModeFigures(mode=mode, impossible=str(error)))
             continue
         fidelity = compare(part, content, exact, some)
         with diverted_output():  # the runtime announces its delegate
             model = TFLiteModel(content)
         figures.append(
             ModeFigures(
-                mode,
-                len(content),
-                fidelity.correlation,
-                fidelity.largest_difference,
-                _auc(part, content, some, defects) - expected,
-                time_per_window_us(model, part.features.of(WindowNumbers(some[:_TIMED]))),
+                mode=mode,
+                size_bytes=len(content),
+                correlation=fidelity.correlation,
+                largest_difference=fidelity.largest_difference,
+                roc_auc_difference=_auc(part, content, some, defects) - expected,
+                per_window_us=time_per_window_us(model, part.features.of(WindowNumbers(some[:_TIMED]))),
             )
         )
     return tuple(figures)

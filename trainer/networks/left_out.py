@@ -156,12 +156,12 @@ def _train_each(
     def turn(learn: BoolArray, check: BoolArray | None, training: FitSettings) -> None:
         network, result = _train_one(
             windows,
-            learn,
-            check,
-            task.axes,
-            training,
-            _share(on_loss, len(trained), n_turns, training),
-            _slot(checkpoint, len(trained)),
+            learn=learn,
+            check=check,
+            axes=task.axes,
+            settings=training,
+            on_epoch=_share(on_loss, len(trained), n_turns, training),
+            slot=_slot(checkpoint, len(trained)),
         )
         networks.append(network)
         trained.append(result)
@@ -186,6 +186,7 @@ def _dense_windows(task: Task) -> FoldedWindows:
 
 def _train_one(
     windows: FoldedWindows,
+    *,
     learn: BoolArray,
     check: BoolArray | None,
     axes: Sequence[str],

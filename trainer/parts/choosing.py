@@ -68,7 +68,19 @@ def choose_spectrum(
     scales = (scale,) if scale else _SCALES
     defects = {kind: with_defect(kind, some, np.random.default_rng(seed)) for kind in KINDS}
     tried = tuple(
-        SpectrumChoice(one, count, _found(some, fold, folded.count, independence, defects, one, count))
+        SpectrumChoice(
+            one,
+            count,
+            _found(
+                some,
+                fold,
+                folds=folded.count,
+                independence=independence,
+                defects=defects,
+                scale=one,
+                bands=count,
+            ),
+        )
         for one in scales
         for count in counts
     )
@@ -79,6 +91,7 @@ def choose_spectrum(
 def _found(
     windows: FloatArray,
     fold: npt.NDArray[np.int64],
+    *,
     folds: int,
     independence: float,
     defects: dict[str, FloatArray],

@@ -57,7 +57,9 @@ def fit_time(windows: FloatArray, weight: float, independence: float) -> Distanc
     )
     numbers = columns.of(WindowNumbers(windows)).astype(np.float64)
     spread = np.maximum(median_deviation(numbers), _SPREAD_FLOOR)
-    return fit_distance("time", weight, columns, numbers, spread, independence)
+    return fit_distance(
+        "time", weight=weight, columns=columns, numbers=numbers, spread=spread, independence=independence
+    )
 
 
 def fit_bands(
@@ -89,11 +91,14 @@ def fit_bands(
     spreads = median_deviation(numbers)
     least = 0.5 * np.median(spreads) if scale == "log" else np.quantile(spreads, 0.9)
     spread = np.maximum(spreads, max(float(least), _SPREAD_FLOOR))
-    return fit_distance("spectrum", weight, columns, numbers, spread, independence)
+    return fit_distance(
+        "spectrum", weight=weight, columns=columns, numbers=numbers, spread=spread, independence=independence
+    )
 
 
 def fit_distance(
     name: str,
+    *,
     weight: float,
     columns: Columns,
     numbers: npt.NDArray[np.float64],

@@ -60,7 +60,15 @@ def fit_process(
     def part(name: str, weight: float, columns: Columns, drift: Drift | None) -> DistancePart:
         values = columns.of(numbers).astype(np.float64)
         spread = np.maximum(median_deviation(values), _LEAST_SPREAD)
-        return fit_distance(name, weight, columns, values, spread, independence, drift)
+        return fit_distance(
+            name,
+            weight=weight,
+            columns=columns,
+            numbers=values,
+            spread=spread,
+            independence=independence,
+            drift=drift,
+        )
 
     watched = part("value", 1.0 - _VARIATION_WEIGHT, value_columns, Drift(stretches, _DRIFT_TIMES))
     return replace(watched, power=0.5), part("variation", _VARIATION_WEIGHT, variation, None)

@@ -41,7 +41,7 @@ class SpectralLine:
     """Peak value of the sine, in the recording's unit."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AxisFigures:
     """One channel; all but the mean is about what remains without it."""
 
@@ -62,7 +62,7 @@ class AxisFigures:
     """Strongest first."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RecordingFigures:
     """A recording as a whole."""
 

@@ -62,7 +62,7 @@ def read_mat(path: Path) -> Contents:
             names = [name] if array.ndim == 1 else channel_names(name, array.shape[1])
             vectors.update(zip(names, np.atleast_2d(array.T), strict=True))
     vectors, aliases = _short_names(vectors)
-    return Contents(vectors, scalars=scalars, others=others, aliases=aliases, notes=tuple(notes))
+    return Contents(vectors=vectors, scalars=scalars, others=others, aliases=aliases, notes=tuple(notes))
 
 
 def _is_hdf5(path: Path) -> bool:

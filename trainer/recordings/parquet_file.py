@@ -53,7 +53,7 @@ def _contents(path: Path, table: Any) -> Contents:  # noqa: ANN401 - pyarrow has
             vectors[name] = _numbers(column)
         else:
             others[name] = str(kind)
-    return Contents(vectors, times_s=times_s, others=others, scalars=_rate(table.schema.metadata))
+    return Contents(vectors=vectors, times_s=times_s, others=others, scalars=_rate(table.schema.metadata))
 
 
 def _numbers(column: Any) -> Array:  # noqa: ANN401 - pyarrow has no types

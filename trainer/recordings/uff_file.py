@@ -58,7 +58,7 @@ class _Lines:
         return self.content[at:end].decode("latin-1").rstrip(), end + 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Header:
     """What a data set 58 says of itself."""
 
@@ -135,7 +135,7 @@ def _together(responses: dict[str, _Response], others: dict[str, str]) -> Conten
         rate_hz = float(f"{1 / first.step_s:.6g}") if first.step_s else None
         times_s = {"abscissa": first.times_s} if first.times_s is not None else {}
     titles = {response.title: name for name, response in responses.items() if response.title not in _NOTHING}
-    return Contents(vectors, times_s=times_s, others=others, aliases=titles, rate_hz=rate_hz)
+    return Contents(vectors=vectors, times_s=times_s, others=others, aliases=titles, rate_hz=rate_hz)
 
 
 def _same(one: TimeArray | None, other: TimeArray | None) -> bool:

@@ -82,18 +82,26 @@ def origin_rows(bundle: Bundle) -> Iterator[tuple[str, str]]:
         yield "learnt from", f"{record['name']}, {record['samples']} samples, SHA-256 {record['sha256'][:16]}"
     for topic in ("windows", "training"):
         if isinstance(provenance.get(topic), Mapping):
-            told = ((name, value) for name, value in provenance[topic].items() if _is_plain(value))
-            yield topic, ", ".join(f"{name} {_value(value)}" for name, value in told)
-    chosen = _chosen(provenance.get("choices"))
-    if chosen:
+            yield topic, _plain_values(provenance[topic])
+    if chosen := _chosen(provenance.get("choices")):
         yield "healthy windows chose", chosen
-    for step in provenance.get("derived", ()):
-        data = ", ".join(record["name"] for record in step["data"]) or "no data"
-        yield f"then {step['step']}", f"of {step['bundle']}, on {data}"
+    yield from _steps(provenance.get("derived", ()))
     versions = provenance.get("versions", {})
     yield "made with", ", ".join(f"{name} {version}" for name, version in versions.items())
     yield "oldest runtime", bundle.manifest.runtime
     yield "signed by", bundle.signed_by or "nobody"
+
+
+def _plain_values(record: Mapping[str, Any]) -> str:
+    """Return the numbers and words of a record; what is nested is left out."""
+    return ", ".join(f"{name} {_value(value)}" for name, value in record.items() if _is_plain(value))
+
+
+def _steps(derived: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Yield how the bundle came from another one, step by step."""
+    for step in derived:
+        data = ", ".join(record["name"] for record in step["data"]) or "no data"
+        yield f"then {step['step']}", f"of {step['bundle']}, on {data}"
 
 
 def _chosen(choices: Any) -> str:  # noqa: ANN401 - provenance is what its trainer wrote

@@ -29,7 +29,7 @@ ANOMALOUS = Kind(Label.ANOMALY, "anomaly", "anomalous")
 UNKNOWN = Kind(Label.IGNORE, "other", "not labelled")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Example:
     """A window worth a look."""
 
@@ -119,4 +119,12 @@ def _example(scored: Sequence[ScoredRecording], index: int, name: str, kind: Kin
     start = int(recording.starts[index])
     window = recording.source.recording.samples[start : start + length]
     score, part = float(recording.scores[index]), recording.parts[index]
-    return Example(name, kind.style, score, part, recording.source.name, start, window)
+    return Example(
+        name=name,
+        style=kind.style,
+        score=score,
+        part=part,
+        file=recording.source.name,
+        start=start,
+        window=window,
+    )

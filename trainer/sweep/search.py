@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,14 +19,14 @@ from trainer.system.child import Child, ChildDied
 from trainer.system.quiet import load_keras
 
 OnTrial = Callable[[int], None]
-"""Told how many trials are finished."""
+"""Takes the number of finished trials."""
 
 _SEEDS = 100_003
 """Trials of one seed propose with numbers that another seed does not reach."""
 
 
 def search(
-    job: Job, study: optuna.Study, storage: Path, trials: int, jobs: int, seed: int, on_trial: OnTrial
+    job: Job, study: optuna.Study, storage: Path, *, trials: int, jobs: int, seed: int, on_trial: OnTrial
 ) -> None:
     """Run trials until so many are finished, those of earlier calls included.
 
@@ -48,7 +48,7 @@ def search(
         if jobs == 1:
             _one_by_one(job, study, trials, seed, on_trial)
         else:
-            _side_by_side(job, study, storage, trials, jobs, seed, on_trial)
+            _side_by_side(job, study, storage, trials=trials, jobs=jobs, seed=seed, on_trial=on_trial)
     except KeyboardInterrupt:
         _bury(study)
         raise Interrupted(
@@ -69,17 +69,11 @@ def _one_by_one(job: Job, study: optuna.Study, trials: int, seed: int, on_trial:
 
 
 def _side_by_side(
-    job: Job, study: optuna.Study, storage: Path, trials: int, jobs: int, seed: int, on_trial: OnTrial
+    job: Job, study: optuna.Study, storage: Path, *, trials: int, jobs: int, seed: int, on_trial: OnTrial
 ) -> None:
+    """Run trials in processes of their own, each fed by a thread, which all take from one row of numbers."""
     numbers = iter(range(_finished(study), trials))
     taking = threading.Lock()
-    threads = str(max((os.cpu_count() or 1) // jobs, 1))
-    environment = {
-        "OMP_NUM_THREADS": threads,
-        "TF_NUM_INTRAOP_THREADS": threads,
-        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
-        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
-    }
     stop = threading.Event()
 
     def work(child: Child, folder: str) -> None:
@@ -99,17 +93,34 @@ def _side_by_side(
 
     with tempfile.TemporaryDirectory(prefix="judder-sweep-") as folder, ExitStack() as owned:
         job.save(Path(folder))
-        children = [owned.enter_context(Child("trainer.sweep.worker", environment)) for _ in range(jobs)]
-        with ThreadPoolExecutor(jobs) as pool:
-            running = [pool.submit(work, child, folder) for child in children]
-            try:
-                wait(running)
-            finally:
-                stop.set()
-                for child in children:
-                    child.kill()
-        for result in running:
-            result.result()
+        shared = _shared_machine(jobs)
+        children = [owned.enter_context(Child("trainer.sweep.worker", shared)) for _ in range(jobs)]
+        _in_threads(children, lambda child: work(child, folder), stop)
+
+
+def _shared_machine(jobs: int) -> dict[str, str]:
+    """Return the environment in which so many processes share the cores, and the memory of a GPU."""
+    threads = str(max((os.cpu_count() or 1) // jobs, 1))
+    return {
+        "OMP_NUM_THREADS": threads,
+        "TF_NUM_INTRAOP_THREADS": threads,
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+    }
+
+
+def _in_threads(children: Sequence[Child], work: Callable[[Child], None], stop: threading.Event) -> None:
+    """Work with each child in a thread of its own; whatever ends this ends the children, too."""
+    with ThreadPoolExecutor(len(children)) as pool:
+        running = [pool.submit(work, child) for child in children]
+        try:
+            wait(running)
+        finally:
+            stop.set()  # before the children die: then their deaths are nobody's failure
+            for child in children:
+                child.kill()
+    for result in running:
+        result.result()
 
 
 def _died(study: optuna.Study, death: ChildDied) -> None:

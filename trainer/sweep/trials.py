@@ -53,7 +53,7 @@ _STARTUP_TRIALS, _WARM_UP_EPOCHS = 5, 3
 _BATCH = 1024
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Job:
     """What each trial needs."""
 
@@ -92,16 +92,16 @@ class Job:
             Dimension(**{**dimension, "choices": tuple(dimension["choices"])})
             for dimension in document["dimensions"]
         ]
-        arrays = [
-            np.load(folder / f"{name}.npy", mmap_mode="r")
+        arrays = {
+            name: np.load(folder / f"{name}.npy", mmap_mode="r")
             for name in ("learnt", "checked", "labelled", "truth")
-        ]
+        }
         return cls(
-            Space(document["architecture"], tuple(dimensions)),
-            TrainingSettings(**document["training"]),
-            document["objective"],
-            document["metric"],
-            *arrays,
+            space=Space(document["architecture"], tuple(dimensions)),
+            training=TrainingSettings(**document["training"]),
+            objective=document["objective"],
+            metric=document["metric"],
+            **arrays,
         )
 
 
@@ -144,14 +144,14 @@ def prepare(
             f"{int(truth.sum())} anomalous; give labelled recordings, or choose --objective loss"
         )
     return Job(
-        space,
-        settings.training,
-        objective,
-        "mse" if settings.metric == "mse" else "mae",
-        of(folded.windows[~held_out]),
-        of(folded.windows[held_out]),
-        of(known) if len(known) else np.empty((0, *features.shape(window.length)), np.float32),
-        truth,
+        space=space,
+        training=settings.training,
+        objective=objective,
+        metric="mse" if settings.metric == "mse" else "mae",
+        learnt=of(folded.windows[~held_out]),
+        checked=of(folded.windows[held_out]),
+        labelled=of(known) if len(known) else np.empty((0, *features.shape(window.length)), np.float32),
+        truth=truth,
     )
 
 

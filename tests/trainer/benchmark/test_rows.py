@@ -21,7 +21,9 @@ def test_rows_are_counted_four_ways() -> None:
     flagged = np.array([True, True, True, False, False, False, False, False])
     anomalous = np.array([True, True, False, True, False, False, False, False])
     figures = count("pump", Level.ALARM, flagged, anomalous)
-    assert figures == RowFigures("pump", "alarm", 2, 1, 1, 4)
+    assert figures == RowFigures(
+        name="pump", level="alarm", true_positives=2, false_positives=1, misses=1, true_negatives=4
+    )
     assert figures.f1 == pytest.approx(4 / 6)
     assert figures.false_alarm_rate == pytest.approx(0.2)
     assert figures.miss_rate == pytest.approx(1 / 3)

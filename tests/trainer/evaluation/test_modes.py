@@ -28,10 +28,31 @@ PART = ReconstructionPart(
     metric="mae",
 )
 FIGURES = (
-    ModeFigures("int8", 5000, 0.71, 2.0, -0.1, 3.0),
-    ModeFigures("float16", 9000, 0.99, 0.1, 0.0, 4.0),
-    ModeFigures("float32", 18000, 1.0, 0.0, 0.0, 4.0),
-    ModeFigures("dynamic", impossible="the runtime refuses it"),
+    ModeFigures(
+        mode="int8",
+        size_bytes=5000,
+        correlation=0.71,
+        largest_difference=2.0,
+        roc_auc_difference=-0.1,
+        per_window_us=3.0,
+    ),
+    ModeFigures(
+        mode="float16",
+        size_bytes=9000,
+        correlation=0.99,
+        largest_difference=0.1,
+        roc_auc_difference=0.0,
+        per_window_us=4.0,
+    ),
+    ModeFigures(
+        mode="float32",
+        size_bytes=18000,
+        correlation=1.0,
+        largest_difference=0.0,
+        roc_auc_difference=0.0,
+        per_window_us=4.0,
+    ),
+    ModeFigures(mode="dynamic", impossible="the runtime refuses it"),
 )
 
 
@@ -116,5 +137,5 @@ def test_a_graph_that_cannot_be_made_is_told_and_the_others_are_measured() -> No
         return exact
 
     figures = compare_modes(PART, graph, windows, seed=0)
-    assert figures[0] == ModeFigures("int8", impossible="the converter crashed")
+    assert figures[0] == ModeFigures(mode="int8", impossible="the converter crashed")
     assert all(one.correlation == pytest.approx(1.0) for one in figures[1:])

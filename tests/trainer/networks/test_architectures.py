@@ -93,7 +93,7 @@ def test_every_architecture_is_tested_above() -> None:
     ("network", "shape", "parameters"),
     [
         # 25 inputs: 25x16+16, 16x8+8, 8x16+16, 16x25+25
-        (NetworkSettings("dense", (16, 8, 16), "tanh", 0.25), (25, 1), 1121),
+        (NetworkSettings("dense", (16, 8, 16), activation="tanh", dropout=0.25), (25, 1), 1121),
         # 75 inputs: 75x64+64, 64x32+32, 32x16+16, 16x8+8, and the mirror with 8x16+16 ... 64x75+75
         (NetworkSettings("dense", (64, 32, 16, 8, 16, 32, 64)), (25, 3), 15283),
         # 3 x 3001 bins: 9003x100+100, 100x9003+9003

@@ -53,7 +53,16 @@ def job() -> Job:
     labelled = np.concatenate([waves(20, 2), waves(20, 3, noise=1.0)])
     settings = TrainingSettings(epochs=6)
     truth = np.repeat([False, True], 20)
-    return Job(SPACE, settings, "loss", "mae", waves(60, 0), waves(30, 1), labelled, truth)
+    return Job(
+        space=SPACE,
+        training=settings,
+        objective="loss",
+        metric="mae",
+        learnt=waves(60, 0),
+        checked=waves(30, 1),
+        labelled=labelled,
+        truth=truth,
+    )
 
 
 # --- Trials
@@ -61,12 +70,20 @@ def job() -> Job:
 
 def test_a_search_gets_better_and_goes_on_where_it_ended(job: Job, tmp_path: Path) -> None:
     storage = tmp_path / "study.journal"
-    told: list[int] = []
-    search.search(job, open_study(storage, IDENTITY, "loss"), storage, 3, 1, 0, told.append)
-    assert told == [0, 1, 2, 3]
+    finished: list[int] = []
+    search.search(
+        job,
+        open_study(storage, IDENTITY, "loss"),
+        storage,
+        trials=3,
+        jobs=1,
+        seed=0,
+        on_trial=finished.append,
+    )
+    assert finished == [0, 1, 2, 3]
     study = open_study(storage, IDENTITY, "loss")
-    search.search(job, study, storage, 8, 1, 0, told.append)
-    assert told[4:] == [3, 4, 5, 6, 7, 8]
+    search.search(job, study, storage, trials=8, jobs=1, seed=0, on_trial=finished.append)
+    assert finished[4:] == [3, 4, 5, 6, 7, 8]
     values = [trial.value for trial in study.trials if trial.state.name == "COMPLETE"]
     assert len(study.trials) == 8
     assert study.best_value == min(values) < 0.98  # which is the mean square of what is to be reproduced
@@ -81,7 +98,7 @@ def test_the_same_seed_tries_the_same(job: Job, tmp_path: Path) -> None:
     tried = []
     for name in ("one", "two"):
         study = open_study(tmp_path / name, IDENTITY, "loss")
-        search.search(job, study, tmp_path / name, 2, 1, 7, lambda done: None)
+        search.search(job, study, tmp_path / name, trials=2, jobs=1, seed=7, on_trial=lambda done: None)
         tried.append([(trial.params, trial.value) for trial in study.trials])
     assert tried[0] == tried[1]
     assert tried[0][0] != tried[0][1]
@@ -152,7 +169,7 @@ def test_ctrl_c_keeps_the_trials_and_says_how_to_go_on(
 
     monkeypatch.setattr(trials, "train", interrupt)
     with pytest.raises(Interrupted, match=r"2 trials are kept in .*: give the same command again to go on"):
-        search.search(job, study, storage, 5, 1, 0, lambda done: None)
+        search.search(job, study, storage, trials=5, jobs=1, seed=0, on_trial=lambda done: None)
     again = open_study(storage, IDENTITY, "loss")
     assert [trial.state.name for trial in again.trials] == ["COMPLETE", "FAIL"]
 
@@ -180,7 +197,7 @@ def test_processes_share_a_search_and_one_that_is_killed_costs_its_trial_only(
     thread = threading.Thread(target=kill_the_first)
     thread.start()
     try:
-        search.search(long, study, storage, 4, 2, 0, lambda done: None)
+        search.search(long, study, storage, trials=4, jobs=2, seed=0, on_trial=lambda done: None)
     finally:
         over.set()
         thread.join()

@@ -22,7 +22,7 @@ MAX_UNROLLED_CELLS = 384
 _WIDEST_BOTTLENECK = 0.25
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Architecture:
     """What is known of an architecture before Keras is loaded."""
 
@@ -43,16 +43,18 @@ class Architecture:
 
 # By name, as in the manifest.
 ARCHITECTURES: dict[str, Architecture] = {
-    "patches": Architecture("trainer.networks.models.patches", (), time_order=True, fixed=True),
-    "dense": Architecture("trainer.networks.models.dense", (64, 16, 64)),
-    "spectral": Architecture("trainer.networks.models.dense", (100,), spectrum=True),
-    "conv": Architecture("trainer.networks.models.conv", (32, 16, 8)),
-    "lstm": Architecture("trainer.networks.models.lstm", (50, 50), time_order=True, recurrent=True),
-    "lstm-bottleneck": Architecture(
-        "trainer.networks.models.lstm", (64, 32, 16), time_order=True, recurrent=True
+    "patches": Architecture(module="trainer.networks.models.patches", units=(), time_order=True, fixed=True),
+    "dense": Architecture(module="trainer.networks.models.dense", units=(64, 16, 64)),
+    "spectral": Architecture(module="trainer.networks.models.dense", units=(100,), spectrum=True),
+    "conv": Architecture(module="trainer.networks.models.conv", units=(32, 16, 8)),
+    "lstm": Architecture(
+        module="trainer.networks.models.lstm", units=(50, 50), time_order=True, recurrent=True
     ),
-    "vae": Architecture("trainer.networks.models.vae", (64, 8)),
-    "pca": Architecture("trainer.networks.models.pca", (), closed_form=True),
+    "lstm-bottleneck": Architecture(
+        module="trainer.networks.models.lstm", units=(64, 32, 16), time_order=True, recurrent=True
+    ),
+    "vae": Architecture(module="trainer.networks.models.vae", units=(64, 8)),
+    "pca": Architecture(module="trainer.networks.models.pca", units=(), closed_form=True),
 }
 
 
