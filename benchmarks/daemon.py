@@ -188,14 +188,14 @@ def _print_cost(kind: Sensor) -> None:
     print(f"  last sample of a window to its score   {1000 * one.delay_s:8.1f} ms")
     print(f"  SIGTERM to end                         {one.stop_s:8.2f} s    (aim < 1)")
     print("                                          1 sensor  4 sensors   each further one")
-    for told, unit, aim, factor, field in (
+    for name, unit, aim, factor, field in (
         ("resident memory", "MB", "(aim <= 64 for one)", 1, "resident_mb"),
         ("CPU of one core, without simulated chips", "%", "(aim <= 3 for one)", 100, "cpu_share"),
         ("CPU of the simulated chips", "%", "", 100, "simulation_share"),
     ):
         first, all_four = factor * getattr(one, field), factor * getattr(four, field)
         each = (all_four - first) / 3
-        print(f"  {told:<40} {first:6.1f} {all_four:10.1f} {each:+12.2f} {unit:<2}  {aim}".rstrip())
+        print(f"  {name:<40} {first:6.1f} {all_four:10.1f} {each:+12.2f} {unit:<2}  {aim}".rstrip())
 
 
 def main() -> None:

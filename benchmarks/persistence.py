@@ -25,7 +25,7 @@ from agent.judging.alarm import Alarm, Episode, episodes
 from agent.judging.alert import Rule
 from agent.judging.drift_evidence import DriftEvidence, EvidenceLines, excused
 from firmware_bridge.recording import Recording
-from trainer.benchmark.events import count_events, observe, told
+from trainer.benchmark.events import count_events, event_lines, observe
 from trainer.benchmark.figures import Machine
 from trainer.benchmark.recordings import ceiling_fan, cwru, labelled_robot_arm, lorenz
 from trainer.bundles.writing import Target
@@ -108,7 +108,7 @@ def once_a_promise(manifest: Manifest) -> float:
     return score_from_rate(1.0 / windows)
 
 
-def tell(machine: Machine) -> None:
+def print_machine(machine: Machine) -> None:
     """Fit one machine, and print a row for each recording that it did not learn from."""
     detector = fitted(machine.healthy)
     print(f"{machine.name}; healthy scores wander by {detector.manifest.wander:.2f}")
@@ -145,7 +145,7 @@ def _time(seconds: float | None, width: int) -> str:
     return f"{'-':>{width}}" if seconds is None else f"{seconds:{width - 2}.2f} s"
 
 
-def tell_robot() -> None:
+def print_robot() -> None:
     """Fit the robot arm, and print what each rule finds of its stutters, and what else."""
     arm = labelled_robot_arm(DATA)
     detector = fitted([arm.healthy])
@@ -157,7 +157,7 @@ def tell_robot() -> None:
             )
             for kind, one in arm.judged.items()
         ]
-        print(told(counted))
+        print(event_lines(counted))
 
 
 def main() -> None:
@@ -166,8 +166,8 @@ def main() -> None:
         print(f"{DATA}: no such folder; set JUDDER_DATA to the recordings")
         return
     for load in MACHINES:
-        tell(load())
-    tell_robot()
+        print_machine(load())
+    print_robot()
 
 
 if __name__ == "__main__":

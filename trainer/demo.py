@@ -67,7 +67,7 @@ def build_demo(target: Target, on_progress: OnProgress) -> FitReport:
 
     Args:
         target: What to write.
-        on_progress: Told of the progress.
+        on_progress: Called with what is being done, and the share of it that is done.
 
     Raises:
         OutputError: If the bundle cannot be written.

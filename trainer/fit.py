@@ -53,7 +53,7 @@ def fit(
         settings: The choices.
         target: What to write.
         signer: Signs the bundle; None for an unsigned one.
-        on_progress: Told of the progress.
+        on_progress: Called with what is being done, and the share of it that is done.
         checkpoint: Keeps what is learnt on the way; None to keep nothing.
         export_to: Folder for the network as files of its own; None for none.
 
@@ -122,7 +122,7 @@ def learn(
     Args:
         subject: What is learnt about.
         settings: The choices, ``laid_out``.
-        on_progress: Told of the progress.
+        on_progress: Called with what is being done, and the share of it that is done.
         checkpoint: Keeps what is learnt on the way; None to keep nothing.
 
     Raises:
@@ -144,7 +144,7 @@ def converted(
         subject: What was learnt about.
         networks: The networks.
         settings: The choices.
-        on_progress: Told of the progress.
+        on_progress: Called with what is being done, and the share of it that is done.
 
     Raises:
         ConversionError: If the network cannot be quantized, or loses too much by it.

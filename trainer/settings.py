@@ -194,7 +194,7 @@ class FitSettings:
     eps: float = 1e-3
     """Added to the variances of the errors before they are inverted, as a share of their mean."""
     kind: Kind | None = None
-    """What was recorded; None to tell by the sample rate (``trainer.parts.process``)."""
+    """What was recorded; None to decide by the sample rate (``trainer.parts.process``)."""
     compare_modes: bool = True
     """All quantizations are measured; otherwise only the one that is asked for, as long as it will do."""
     may_leave_quantization: bool = False
@@ -202,5 +202,5 @@ class FitSettings:
 
 
 def is_process(rate_hz: float | None) -> bool:
-    """Tell whether recordings hold process values, from their sample rate."""
+    """Decide whether recordings hold process values, from their sample rate."""
     return rate_hz is not None and rate_hz < PROCESS_BELOW_HZ

@@ -247,7 +247,7 @@ def torture(cycles: int, limit_s: float, seed: int) -> Report:
         return running.run(cycles, limit_s)
 
 
-def _told(report: Report) -> Iterator[str]:
+def _lines(report: Report) -> Iterator[str]:
     yield f"torture: {report.cycles} cycles in {report.seconds:.0f} s"
     for fault, number in sorted(report.faults.items()):
         yield f"  {fault:<28} {number:8}"
@@ -268,7 +268,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     report = torture(arguments.cycles, arguments.seconds, arguments.seed)
-    print(json.dumps(asdict(report)) if arguments.json else "\n".join(_told(report)))
+    print(json.dumps(asdict(report)) if arguments.json else "\n".join(_lines(report)))
     sys.exit(0 if report.passed else 1)
 
 

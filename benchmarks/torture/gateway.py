@@ -35,7 +35,7 @@ PAUSE_S = 0.004
 
 @dataclass(frozen=True)
 class Settings:
-    """What the gateway is told."""
+    """What the gateway is started with."""
 
     database: Path
     raised: Path

@@ -120,7 +120,7 @@ class Subscriber:
 
 
 class Proxy:
-    """Passes connections on to the broker, and cuts them when told, after so many more bytes."""
+    """Passes connections on to the broker, and cuts them on command, after so many more bytes."""
 
     def __init__(self, behind: int) -> None:
         self.open = True

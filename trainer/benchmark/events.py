@@ -87,11 +87,11 @@ def count_events(
         if not any(_meet(observed.lifetime(alert), known) for known in (*defects, *ignored))
     ]
     false = sum(alert.last.level is Level.ALARM for alert in elsewhere)
-    told = tuple(delay for delay in delays if delay is not None)
-    return EventFigures(name, len(defects), told, false, len(elsewhere) - false)
+    found = tuple(delay for delay in delays if delay is not None)
+    return EventFigures(name, len(defects), found, false, len(elsewhere) - false)
 
 
-def told(figures: Iterable[EventFigures]) -> str:
+def event_lines(figures: Iterable[EventFigures]) -> str:
     """Return one line each."""
     return "\n".join(f"  {one.name}, alerts: {_found(one)}{_false(one)}" for one in figures)
 

@@ -117,7 +117,7 @@ def robot_arm(
     Args:
         folder: Holds the sets.
         settings: The choices.
-        on_progress: Told of the progress.
+        on_progress: Called with what is being done, and the share of it that is done.
 
     Raises:
         DataError: If the set is not there.
@@ -144,7 +144,7 @@ def valves(folder: Path, settings: FitSettings, on_progress: OnProgress) -> list
     Args:
         folder: Holds the sets.
         settings: The choices.
-        on_progress: Told of the progress.
+        on_progress: Called with what is being done, and the share of it that is done.
 
     Raises:
         DataError: If the set is not there.
@@ -165,7 +165,7 @@ def valves(folder: Path, settings: FitSettings, on_progress: OnProgress) -> list
     ]
 
 
-def told(figures: Iterable[RowFigures]) -> str:
+def row_lines(figures: Iterable[RowFigures]) -> str:
     """Return one line each."""
     return "\n".join(
         f"  {one.name}, rows at {one.level}: false alarms {one.false_alarm_rate:.2%}"

@@ -41,14 +41,14 @@ def run(
     on_progress: OnProgress,
     on_figures: OnFigures,
 ) -> None:
-    """Tell the figures of each architecture, all parts together, and then of each simple detector.
+    """Measure the figures of each architecture, all parts together, and then of each simple detector.
 
     Args:
         machine: Recordings of one machine.
         architectures: Keys of ``ARCHITECTURES``, one or more.
         settings: Training and quantization; architecture and features are those of each one.
-        on_progress: Told of the progress.
-        on_figures: Told of each row when it is there.
+        on_progress: Called with what is being done, and the share of it that is done.
+        on_figures: Called with each row as soon as it is there.
 
     Raises:
         TrainerError: If an architecture cannot learn from the recordings.

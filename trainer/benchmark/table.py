@@ -36,8 +36,8 @@ def row(figures: Figures) -> str:
 
 def kinds(figures: Figures) -> str:
     """Return one line with ROC AUC and recall of each kind of defect."""
-    told = (f"{one.kind} {one.roc_auc:.4f}/{one.recall:.3f}" for one in figures.by_kind)
-    return f"    ROC AUC/recall: {', '.join(told)}"
+    kinds = (f"{one.kind} {one.roc_auc:.4f}/{one.recall:.3f}" for one in figures.by_kind)
+    return f"    ROC AUC/recall: {', '.join(kinds)}"
 
 
 def row_json(figures: Figures) -> str:

@@ -97,7 +97,7 @@ def recalibrate(
         sources: Recordings of the healthy machine.
         target: What to write.
         signer: Signs the bundle; None for an unsigned one.
-        on_progress: Told of the progress.
+        on_progress: Called with what is being done, and the share of it that is done.
 
     Raises:
         DataError: If the recordings do not fit the bundle, are too short, or were learnt from.

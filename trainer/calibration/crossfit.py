@@ -77,7 +77,7 @@ def left_out_sessions(
         DataError: If the windows that are left cannot be learnt from.
         WindowError: If a score is not finite.
     """
-    told = []
+    counted = []
     for number, group in enumerate(groups):
         inside = np.isin(folded.session, group)
         parts, models = fit(folded.windows[~inside], number)
@@ -86,8 +86,8 @@ def left_out_sessions(
         )
         judged = calibrated_scores(known, raw_scores(known.parts, models, folded.windows[inside]))
         warning, alarm = false_alarms(thresholds, judged, folded.independent * float(np.mean(inside)))
-        told.append(SessionFalseAlarms(tuple(names[session] for session in group), warning, alarm))
-    return tuple(told)
+        counted.append(SessionFalseAlarms(tuple(names[session] for session in group), warning, alarm))
+    return tuple(counted)
 
 
 def false_alarms(

@@ -96,7 +96,7 @@ def error_line(calibration: Calibration, raw: FloatArray, sigmas: float) -> floa
     """
     errors = raw.astype(np.float64)
     usual, lines = np.median(errors, axis=0), errors.mean(axis=0) + sigmas * errors.std(axis=0)
-    told = []
+    scores = []
     for column, line in enumerate(lines):
         row = usual.copy()
         row[column] = line
@@ -105,8 +105,8 @@ def error_line(calibration: Calibration, raw: FloatArray, sigmas: float) -> floa
             for part in calibration.parts
         ]
         together = scoring.joined(log_ps, votes(calibration.parts))
-        told.append(scoring.score_from_log_p(calibration.combination.log_p(together)))
-    return max(told)
+        scores.append(scoring.score_from_log_p(calibration.combination.log_p(together)))
+    return max(scores)
 
 
 def wander(scores: ScoreArray, independent: float) -> float:

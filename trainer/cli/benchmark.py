@@ -71,19 +71,19 @@ def benchmark(
 
     chosen = tuple(ARCHITECTURES) if "all" in architectures else architectures
     settings = FitSettings(training=TrainingSettings(epochs=epochs, seed=seed), may_leave_quantization=True)
-    tell = table.row_json if as_json else table.row
+    formatted = table.row_json if as_json else table.row
     for name in machines or (*MACHINES, *ROWS):
         if name in ROWS:
-            _tell_rows(name, folder, seed, as_json)
+            _echo_rows(name, folder, seed, as_json)
             continue
         machine = load_machine(name, folder, seed)
         if not as_json:
             click.echo(table.head(machine.name))
         with progress_bar() as on_progress:
-            run(machine, chosen, settings, on_progress, lambda figures: click.echo(tell(figures)))
+            run(machine, chosen, settings, on_progress, lambda figures: click.echo(formatted(figures)))
 
 
-def _tell_rows(name: str, folder: Path, seed: int, as_json: bool) -> None:
+def _echo_rows(name: str, folder: Path, seed: int, as_json: bool) -> None:
     from trainer.benchmark import events, rows
 
     settings = FitSettings(training=TrainingSettings(seed=seed), may_leave_quantization=True)
@@ -95,4 +95,5 @@ def _tell_rows(name: str, folder: Path, seed: int, as_json: bool) -> None:
     if as_json:
         click.echo("\n".join(json.dumps(one) for one in [*map(asdict, counted), *map(asdict, alerts)]))
     else:
-        click.echo("\n".join(told for told in (rows.told(counted), events.told(alerts)) if told))
+        texts = (rows.row_lines(counted), events.event_lines(alerts))
+        click.echo("\n".join(text for text in texts if text))

@@ -65,14 +65,14 @@ def show(
     if as_json:
         click.echo(json.dumps(asdict(figures)))
         return
-    click.echo("\n".join(_told(figures)))
+    click.echo("\n".join(_lines(figures)))
     if png is None:
         click.echo("\n".join(_plotted(recording)))
     else:
         click.echo(f"drawn: {png}, {png.stat().st_size / 1000:.0f} kB")
 
 
-def _told(figures: RecordingFigures) -> Iterator[str]:
+def _lines(figures: RecordingFigures) -> Iterator[str]:
     rate = f" at {figures.rate_hz:g} Hz, {figures.duration_s:.1f} s" if figures.rate_hz else ""
     gaps = f", {figures.gaps} gap{'s' * (figures.gaps > 1)}" if figures.gaps else ", no gap"
     yield f"{figures.file}: {figures.samples} samples{rate}, {len(figures.axes)} axes{gaps}"

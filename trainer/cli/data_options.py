@@ -72,7 +72,7 @@ class DataChoice:
         return self.labels is not None or bool(self.assumptions)
 
     def __bool__(self) -> bool:
-        """Tell whether any recording was given."""
+        """Return whether any recording was given."""
         return bool(self.data or self.normal or self.anomalous)
 
     def load(self, axes: Sequence[str], unlabelled: Label) -> list[LabelledSource]:
@@ -162,7 +162,7 @@ def opened(path: Path) -> tuple[Detector, Bundle]:
 
 
 def judged(detector: Detector, labelled: Sequence[LabelledSource]) -> list[ScoredRecording]:
-    """Judge recordings; on a terminal with a bar that tells how far it is.
+    """Judge recordings; on a terminal with a bar that shows how far it is.
 
     Raises:
         DataError: See ``trainer.evaluation.scored.score``.

@@ -94,7 +94,7 @@ def threshold(
     loaded = chosen.load(source.manifest.axes, Label.NORMAL)
     warn_of_learnt(loaded, source.manifest)
     scored = judged(detector, loaded) if loaded else []
-    _tell(move_lines(source, scored, methods, target, signer), as_json)
+    _echo_report(move_lines(source, scored, methods, target, signer), as_json)
 
 
 @click.command(cls=ManyFiles)
@@ -134,7 +134,7 @@ def calibrate(
     sources = [labelled.source for labelled in chosen.load(source.manifest.axes, Label.NORMAL)]
     with progress_bar() as on_progress:
         report = recalibrate(source, sources, target, signer, on_progress)
-    _tell(report, as_json)
+    _echo_report(report, as_json)
 
 
 def _prepared(
@@ -152,7 +152,7 @@ def _prepared(
     return detector, source, target, load_key(key_file) if key_file else None
 
 
-def _tell(report: DerivedReport, as_json: bool) -> None:
+def _echo_report(report: DerivedReport, as_json: bool) -> None:
     if as_json:
         click.echo(_json(report))
     else:
@@ -163,7 +163,7 @@ def _json(report: DerivedReport) -> str:
     from agent.decode import encode
 
     manifest = report.manifest
-    told = {
+    document = {
         "bundle": str(report.target.path),
         "bytes": report.size_bytes,
         "signed_by": report.signed_by,
@@ -173,7 +173,7 @@ def _json(report: DerivedReport) -> str:
         "thresholds": encode(manifest.thresholds),
         "false_alarms": encode(report.false_alarms),
     }
-    return json.dumps(told, indent=1, ensure_ascii=False)
+    return json.dumps(document, indent=1, ensure_ascii=False)
 
 
 def _lines(report: DerivedReport) -> Iterator[tuple[str, str]]:

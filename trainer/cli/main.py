@@ -23,7 +23,7 @@ from trainer.errors import TrainerError
 
 
 class Commands(click.Group):
-    """A group that tells our errors in one line each and exits with 1; click exits with 2 on wrong usage."""
+    """A group that prints our errors in one line each and exits with 1; click exits with 2 on wrong usage."""
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own signature
         """Run the command; see ``click.Group.invoke``."""

@@ -1,7 +1,7 @@
 """The process that converts: TensorFlow and its converter, away from the one that trains.
 
 Training may run on another backend, of which there is one per process; and the converter, in C++, may take
-its process along, which no exception tells. ``conversion.converter`` starts this module and speaks to it in
+its process along, which raises no exception. ``conversion.converter`` starts this module and speaks to it in
 lines of JSON.
 """
 

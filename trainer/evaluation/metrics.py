@@ -1,4 +1,4 @@
-"""How well a bundle tells anomalous windows from normal ones, and how soon."""
+"""How well a bundle separates anomalous windows from normal ones, and how soon it does."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class ModeFigures:
     largest_difference: float | None = None
     """Of any score, as a part of the median float32 score of the axis."""
     roc_auc_difference: float | None = None
-    """How much better than float32 its scores tell healthy windows from those with a virtual defect."""
+    """How much better than float32 its scores separate healthy windows from those with a virtual defect."""
     per_window_us: float | None = None
     """On this machine. It is not kept in a bundle: the same work gives the same bytes."""
     impossible: str | None = None

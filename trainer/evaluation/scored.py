@@ -18,7 +18,7 @@ from trainer.recordings.datasets import Source
 from trainer.recordings.labels import Label, LabelArray, LabelledSource, window_labels
 
 Judged = Callable[[int], None]
-"""Told how many more windows were judged."""
+"""Takes how many more windows were judged."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def score(
     Args:
         detector: The detector.
         labelled: The recordings.
-        on_judged: Told of the progress.
+        on_judged: Called with how many more windows were judged.
 
     Raises:
         DataError: If a recording's rate is not the bundle's, a sum or score is not finite, or no recording

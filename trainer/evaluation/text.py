@@ -1,4 +1,4 @@
-"""An evaluation, told to a person as a table or to a program as JSON."""
+"""An evaluation as a table for people, or as JSON."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ def evaluation_head(evaluation: Evaluation) -> list[str]:
 def evaluation_rule(evaluation: Evaluation) -> str:
     """Return by which rule the alerts were raised."""
     rule = evaluation.rule
-    told = f"alerts by {rule.k} of {rule.n} windows"
+    k_of_n = f"alerts by {rule.k} of {rule.n} windows"
     if rule.persistence_hours == 0.0:
-        return told
-    return f"{told}, or by persistence (a false warning in {rule.persistence_hours:g} h)"
+        return k_of_n
+    return f"{k_of_n}, or by persistence (a false warning in {rule.persistence_hours:g} h)"
 
 
 def evaluation_rows(evaluation: Evaluation) -> list[tuple[str, str, str]]:
@@ -71,7 +71,7 @@ def evaluation_detections(evaluation: Evaluation) -> Iterator[str]:
 def evaluation_files(evaluation: Evaluation) -> list[tuple[str, ...]]:
     """Return file, flagged normal windows, found anomalous windows, loudest part; the first row is the head.
 
-    Windows are told as those that reach the alarm line, those that reach the warning line, and all.
+    Windows are counted as those that reach the alarm line, those that reach the warning line, and all.
     """
     head = ("alarm / warning / windows", "normal", "anomalous", "spoke")
     rows = [

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 REPRESENTATIVES = 500
 """Windows that int8 takes its ranges from."""
 OnLoss = Callable[[float, float], None]
-"""Told of the progress: the share of all training that is done, and the loss."""
+"""Takes the share of all training that is done, and the loss."""
 
 _TRAINING_OVERLAP = 16
 """Training windows per length: the network must know the machine at every phase; with fewer it learns the
@@ -87,7 +87,7 @@ def train_networks(
     Args:
         task: What to learn from, and what not.
         settings: The choices.
-        on_loss: Told of the progress.
+        on_loss: Called with the share of all training that is done, and the loss.
         checkpoint: Keeps what is learnt; None to keep nothing.
 
     Raises:

@@ -37,7 +37,7 @@ class History:
     """On the validation windows after each epoch; empty if there are none."""
 
     @property
-    def told(self) -> tuple[float, ...]:
+    def deciding(self) -> tuple[float, ...]:
         """The losses that the best epoch is chosen by."""
         return self.validation_loss or self.loss
 
@@ -87,7 +87,7 @@ class Trained:
     @property
     def validation_loss(self) -> float:
         """On the validation windows, without dropout and sampling; the training loss if there are none."""
-        return self.history.told[self.best_epoch - 1]
+        return self.history.deciding[self.best_epoch - 1]
 
 
 def train(
@@ -106,7 +106,7 @@ def train(
             keep the last weights.
         network: What it looks like.
         settings: How it is trained.
-        on_epoch: Told of the progress, that before an interrupt included.
+        on_epoch: Called with the loss of each epoch, those before an interrupt included.
         slot: Where the training is kept on its way, and goes on from; None to begin and keep nothing.
 
     Raises:
@@ -124,11 +124,11 @@ def train(
     run = _Run(_loop(model, settings), settings, held_out=validation is not None)
     if slot is not None and slot.found is not None:
         run.restore(slot.found)
-        for loss in run.history.told:
+        for loss in run.history.deciding:
             on_epoch(loss)
     while not run.over:
         run.epoch(features, validation)
-        on_epoch(run.history.told[-1])
+        on_epoch(run.history.deciding[-1])
         if slot is not None:
             slot.keep(run.snapshot, run.over)
     model.set_weights(run.best_weights)
@@ -146,7 +146,7 @@ def _solved(
     check = _loop(model, settings).check
     checked = None if validation is None else _finite(check(validation))
     history = History().then(_finite(check(features)), checked)
-    on_epoch(history.told[-1])
+    on_epoch(history.deciding[-1])
     return Trained(model, _parameters(model), 1, history)
 
 
@@ -177,7 +177,7 @@ class _Run:
         """Learn from all windows once more."""
         loss = _finite(self._loop.learn(features[self._shuffler.permutation(len(features))]))
         checked = None if validation is None else _finite(self._loop.check(validation))
-        least = min(self.history.told, default=math.inf)
+        least = min(self.history.deciding, default=math.inf)
         self.history = self.history.then(loss, checked)
         if checked is None or checked < least:
             self.best_epoch = len(self.history.loss)

@@ -23,7 +23,7 @@ from trainer.settings import FitSettings, PartName
 _SHARES: dict[PartName, float] = {"level": 0.01, "time": 0.01, "spectrum": 0.39, "network": 0.59}
 _POWERS: dict[PartName, float] = {"level": 1.0, "time": 1.0, "spectrum": 0.5, "network": 0.5}
 """Level and time features are guards: they keep still until they are sure, so that the noise of their usual
-scores does not drown what spectrum and network tell together; but a machine that is clearly too loud or too
+scores does not drown what spectrum and network see together; but a machine that is clearly too loud or too
 quiet is found by them alone."""
 
 

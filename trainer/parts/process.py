@@ -1,6 +1,6 @@
 """Slow process values: no waveform and no network, but where each channel stands and how much it varies.
 
-A flow or a temperature read once a second has no spectrum. What tells is the level, which for vibration is
+A flow or a temperature read once a second has no spectrum. What matters is the level, which for vibration is
 the mounting angle and removed; and the level drifts, further than a short recording shows.
 """
 
@@ -25,7 +25,7 @@ _DRIFT_TIMES = 6.0
 again."""
 
 _VARIATION_WEIGHT = 0.001
-"""A guard: a channel that hunts, or freezes, is told when that is beyond doubt."""
+"""A guard: a channel that hunts, or freezes, is flagged when that is beyond doubt."""
 
 _VARIATION_FLOOR = 0.5
 _LEAST_SPREAD = 0.1

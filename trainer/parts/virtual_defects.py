@@ -1,4 +1,4 @@
-"""Defects added to healthy windows: they tell how well a choice would see, before anything has failed."""
+"""Defects added to healthy windows: they show how well a choice would see, before anything has failed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From what a file holds to a recording: channels chosen, times read, everything else told."""
+"""From what a file holds to a recording: channels chosen, times read, everything else named in notes."""
 
 from __future__ import annotations
 
@@ -72,24 +72,24 @@ def assemble(
     n_samples = len(contents.vectors[names[0]])
     stored_hz = contents.rate_hz or _stored_rate(path, contents.scalars)
     known_hz = check_rate(path, rate_hz, stored_hz, "the file")
-    told = _time(path, contents, n_samples, known_hz)
+    timed = _time(path, contents, n_samples, known_hz)
     return Recording(
         path=path,
         columns=tuple(names),
         samples=np.column_stack([_sound(path, name, contents.vectors[name]) for name in names]),
-        rate_hz=told.rate_hz,
-        segments=told.segments,
-        notes=(*contents.notes, *_notes(contents, names), *told.notes),
+        rate_hz=timed.rate_hz,
+        segments=timed.segments,
+        notes=(*contents.notes, *_notes(contents, names), *timed.notes),
     )
 
 
 def holdings(contents: Contents) -> str:
     """Return everything that a file holds, in one line."""
-    told = [f"{name} ({len(values)} samples)" for name, values in contents.vectors.items()]
-    told += [f"{name} ({len(values)} times)" for name, values in contents.times_s.items()]
-    told += [f"{name} = {value:g}" for name, value in contents.scalars.items()]
-    told += [f"{name} ({what})" for name, what in contents.others.items()]
-    return ", ".join(told) or "nothing"
+    held = [f"{name} ({len(values)} samples)" for name, values in contents.vectors.items()]
+    held += [f"{name} ({len(values)} times)" for name, values in contents.times_s.items()]
+    held += [f"{name} = {value:g}" for name, value in contents.scalars.items()]
+    held += [f"{name} ({what})" for name, what in contents.others.items()]
+    return ", ".join(held) or "nothing"
 
 
 def _choose(path: Path, contents: Contents, columns: tuple[str, ...] | None) -> list[str]:
@@ -156,8 +156,8 @@ def _time(path: Path, contents: Contents, n_samples: int, known_hz: float | None
         return Timing(known_hz, (Segment(0, n_samples),), ())
     name, times_s, notes = found
     check_times(path, times_s, name)
-    told = timing(path, times_s - times_s[0], known_hz, name)
-    return Timing(told.rate_hz, told.segments, notes + told.notes)
+    read = timing(path, times_s - times_s[0], known_hz, name)
+    return Timing(read.rate_hz, read.segments, notes + read.notes)
 
 
 def _times(path: Path, contents: Contents, n_samples: int) -> tuple[str, TimeArray, tuple[str, ...]] | None:

@@ -13,7 +13,7 @@ from firmware_bridge.recording import Recording, Segment
 Values = npt.NDArray[np.float64]
 
 LINES = 5
-"""Spectral lines that are told of each axis, at most."""
+"""Spectral lines that are named for each axis, at most."""
 LONGEST_SPECTRUM = 16384
 """Samples of one spectrum, at most."""
 LINE_ABOVE_FLOOR = 4.0
@@ -174,7 +174,7 @@ def lines_of(frequencies: Values, amplitudes: Values) -> tuple[SpectralLine, ...
 
 
 def _refined(frequencies: Values, amplitudes: Values, top: int) -> SpectralLine:
-    """Return a line between two bins: of a Hann window, the ratio of neighbours tells where it is.
+    """Return a line between two bins: of a Hann window, from the ratio of its neighbours.
 
     Source: Grandke, "Interpolation algorithms for discrete Fourier transforms of weighted signals" (1983).
     """

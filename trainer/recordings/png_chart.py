@@ -159,9 +159,9 @@ def _waveform(axes: Axes, channel: _Channel, time: _Time) -> None:
     for level in (figures.mean - figures.rms, figures.mean + figures.rms):
         axes.axhline(level, color=_LEVEL, linestyle="--", linewidth=1.0)
     axes.set_xlim(0.0, len(values) / time.unit)
-    told = f"RMS {figures.rms:.3g}, peak {figures.peak:.3g}, crest {figures.crest:.3g}"
+    levels = f"RMS {figures.rms:.3g}, peak {figures.peak:.3g}, crest {figures.crest:.3g}"
     quantity = "acceleration" if channel.unit == "g" else "value"
-    _label(axes, channel.name, told, time.label, f"{quantity} ({channel.unit})")
+    _label(axes, channel.name, levels, time.label, f"{quantity} ({channel.unit})")
 
 
 def _gaps(axes: Axes, at: Sequence[float]) -> None:
@@ -177,8 +177,8 @@ def _spectrum(axes: Axes, channel: _Channel, frequency: str, frequencies: Values
         axes.plot(*place, "v", color=_LINE, markersize=4)
         axes.annotate(str(rank), place, (0, 5), textcoords="offset points", ha="center", color=_LINE, size=8)
     axes.set_xlim(0.0, frequencies[-1])
-    told = ", ".join(f"{line.frequency:.4g}" for line in lines) or "none"
-    _label(axes, "spectrum", f"lines: {told}", frequency, f"amplitude ({channel.unit})")
+    found = ", ".join(f"{line.frequency:.4g}" for line in lines) or "none"
+    _label(axes, "spectrum", f"lines: {found}", frequency, f"amplitude ({channel.unit})")
 
 
 def _amplitude_scale(axes: Axes, amplitudes: Values, top: float) -> None:
@@ -213,9 +213,9 @@ def _spectrogram(
     _label(axes, "spectrogram", "", time.label, frequency)
 
 
-def _label(axes: Axes, title: str, told: str, x_label: str, y_label: str) -> None:
+def _label(axes: Axes, title: str, beside: str, x_label: str, y_label: str) -> None:
     axes.set_title(title, loc="left")
-    axes.set_title(told, loc="right", size=9)
+    axes.set_title(beside, loc="right", size=9)
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
 

@@ -117,7 +117,7 @@ def read_uff(path: Path) -> Contents:
 
 
 def _together(responses: dict[str, _Response], others: dict[str, str]) -> Contents:
-    """Return the responses that were sampled together with the first one; the others are told."""
+    """Return the responses that were sampled together with the first one; the others are named in a note."""
     vectors: dict[str, Array] = {}
     times_s: dict[str, TimeArray] = {}
     rate_hz = None

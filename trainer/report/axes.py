@@ -17,7 +17,7 @@ _FEW_DECADES = 2.0
 _MAX_DECADES = 12.0
 _ROOM = 0.05
 _SMALL = 1e-3
-"""Values below are told as powers of ten."""
+"""Values below are written as powers of ten."""
 
 
 @dataclass(frozen=True)

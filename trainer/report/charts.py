@@ -118,8 +118,8 @@ def chart(title: str, x: Axis, y: Axis, items: Sequence[Item], sizes: Sequence[S
         items: One or more curves, bars or clouds, with bands and marks; later ones lie above earlier ones.
         sizes: Of its drawings; the style sheet shows one of them.
     """
-    told = escape(_description(title, x, y, items), quote=True)
-    drawings = "".join(_drawing(size, told, x, y, items) for size in sizes)
+    described = escape(_description(title, x, y, items), quote=True)
+    drawings = "".join(_drawing(size, described, x, y, items) for size in sizes)
     wide = ' class="wide"' if len(sizes) > 1 else ""
     return f"<figure{wide}><figcaption>{escape(title)}{_legend(items)}</figcaption>{drawings}</figure>"
 
@@ -134,14 +134,14 @@ def thinned(x: Values, y: Values, count: int) -> tuple[Values, Values]:
     return x[chosen], y[chosen]
 
 
-def _drawing(size: Size, told: str, x: Axis, y: Axis, items: Sequence[Item]) -> str:
+def _drawing(size: Size, described: str, x: Axis, y: Axis, items: Sequence[Item]) -> str:
     frame = _Frame(
         fitted(x, _xs(items), _LEFT, size.width - _RIGHT), fitted(y, _ys(items), size.height - _BOTTOM, _TOP)
     )
     body = "".join(_drawn(item, frame) for item in items)
     style = f' class="{size.style}"' if size.style else ""
     return (
-        f'<svg{style} viewBox="0 0 {size.width} {size.height}" role="img" aria-label="{told}">'
+        f'<svg{style} viewBox="0 0 {size.width} {size.height}" role="img" aria-label="{described}">'
         f"{_axes(frame, size, x.label, y.label)}{body}</svg>"
     )
 
@@ -155,7 +155,7 @@ class _Frame:
 
     @property
     def points(self) -> int:
-        """How many points of a curve can be told apart, and twice that."""
+        """How many points of a curve can be distinguished, and twice that."""
         return 2 * int(self.x.end - self.x.start)
 
 
@@ -299,11 +299,11 @@ def _legend(items: Sequence[Item]) -> str:
 
 
 def _description(title: str, x: Axis, y: Axis, items: Sequence[Item]) -> str:
-    told = "; ".join(part for item in items if (part := _told(item)))
-    return f"{title}. {y.label} against {x.label}: {told}."
+    described = "; ".join(part for item in items if (part := _item_in_words(item)))
+    return f"{title}. {y.label} against {x.label}: {described}."
 
 
-def _told(item: Item) -> str:
+def _item_in_words(item: Item) -> str:
     """Return one item in words, for those who cannot see the chart."""
     name = item.name or "curve"
     match item:

@@ -66,16 +66,16 @@ def latent_codes(graph: bytes, kind: Features, features: FloatArray) -> Codes:
     )
     values = [_run(interpreter, given, detail, one) for one in features]
     if found is None:
-        told = "the network has no bottleneck, so this is what it reconstructs"
-        return Codes(np.stack([value.ravel() for value in values]), told)
+        caption = "the network has no bottleneck, so this is what it reconstructs"
+        return Codes(np.stack([value.ravel() for value in values]), caption)
     if isinstance(kind, PatchFeatures):
         n_codes = values[0].shape[-1]
-        told = (
+        caption = (
             f"mean and standard deviation of the {n_codes} numbers of the bottleneck over a window's patches"
         )
-        return Codes(np.stack([_moments(value.reshape(-1, n_codes)) for value in values]), told)
-    told = f"the {values[0].size} numbers of the bottleneck"
-    return Codes(np.stack([value.ravel() for value in values]), told)
+        return Codes(np.stack([_moments(value.reshape(-1, n_codes)) for value in values]), caption)
+    caption = f"the {values[0].size} numbers of the bottleneck"
+    return Codes(np.stack([value.ravel() for value in values]), caption)
 
 
 def bottleneck(

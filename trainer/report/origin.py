@@ -51,11 +51,11 @@ def quantization(bundle: Bundle) -> str:
         (_mode_name(mode, part.quantization), *(_shown(key, mode.get(key)) for key, _ in drawn))
         for mode in modes
     ]
-    told = (
+    explained = (
         "Reconstruction scores of the graph in each mode, run by the gateway's runtime, against its float32 "
         "twin. Differences are parts of the median float32 score."
     )
-    return note(told) + table(rows, ("numbers", *(name for _, name in drawn)))
+    return note(explained) + table(rows, ("numbers", *(name for _, name in drawn)))
 
 
 def untaught(manifest: Manifest) -> str:
@@ -108,18 +108,18 @@ def _chosen(choices: Any) -> str:  # noqa: ANN401 - provenance is what its train
     """Return how the spectrum is watched, and how many virtual defects that found; empty if it was given."""
     if not isinstance(choices, Mapping) or len(choices.get("tried", ())) < 2:
         return ""
-    told = [
+    ways = [
         f"{one['scale']} amplitude in {one['bands']} bands ({one['found']:.0%} of virtual defects found)"
         for one in (choices["chosen"], *(other for other in choices["tried"] if other != choices["chosen"]))
     ]
-    return f"{told[0]}, not {' nor '.join(told[1:])}"
+    return f"{ways[0]}, not {' nor '.join(ways[1:])}"
 
 
 def _derivation(line: Threshold) -> str:
     derivation = _METHODS.get(line.method.partition(":")[0], "as it was given")
     one_in = 1.0 / max(rate_from_score(line.score), 1e-300)
-    told = f"{float(f'{one_in:.3g}'):,.0f}" if one_in < 1e9 else f"{one_in:.1e}"
-    return f"{derivation}; by the calibration 1 healthy window in {told} lies above"
+    windows = f"{float(f'{one_in:.3g}'):,.0f}" if one_in < 1e9 else f"{one_in:.1e}"
+    return f"{derivation}; by the calibration 1 healthy window in {windows} lies above"
 
 
 def _modes(bundle: Bundle, shipped: str, size_bytes: int) -> Sequence[Mapping[str, Any]]:

@@ -31,7 +31,7 @@ MAX_RECORDINGS = 20
 """Recordings whose score is drawn over time."""
 
 MAX_ANOMALIES = 20
-"""Anomalies that are told one by one."""
+"""Anomalies that are shown one by one."""
 
 MAX_SIGNALS = 3
 """Recordings whose vibration is drawn over time."""
@@ -98,8 +98,8 @@ def _sections(
     trust = weigh(manifest, with_windows, evaluation, learnt)
     yield _Section("trust", "Can it be trusted?", "Trust", _trust(trust))
     yield _Section("score", "Score over time", "Score", _scores(with_windows, manifest, rule))
-    told = "Thresholds" if evaluation is None else "Figures"
-    yield _Section("figures", told, told, _figures(manifest, evaluation))
+    title = "Thresholds" if evaluation is None else "Figures"
+    yield _Section("figures", title, title, _figures(manifest, evaluation))
     title = "How well the classes part" if len(kinds(with_windows)) > 1 else "Distribution"
     yield _Section("parting", title, "Distribution", _parting(bundle, with_windows))
     title = "Signal" if watches_values(manifest) else "Signal and spectrum"
@@ -142,13 +142,13 @@ def _finding(finding: Finding) -> str:
 
 
 def _scores(scored: Sequence[ScoredRecording], manifest: Manifest, rule: AlarmPolicy) -> str:
-    told = note(
+    explained = note(
         "A score of 0 is the middle of healthy; 1 healthy window in 100 reaches 2.33, 1 in 1,000 3.09."
     )
     charts = [score_over_time(one, manifest, rule) for one in scored[:MAX_RECORDINGS]]
     left = len(scored) - MAX_RECORDINGS
     return (
-        told
+        explained
         + grid(charts, "recordings")
         + (note(f"{left} more recordings are not drawn.") if left > 0 else "")
     )
@@ -174,12 +174,12 @@ def _first(lines: Sequence[str], count: int) -> list[str]:
 
 def _parting(bundle: Bundle, scored: Sequence[ScoredRecording]) -> str:
     errors = error_histograms(scored, bundle)
-    told = note(
+    explained = note(
         "Error of the reconstruction on each axis. A line is the error that takes the score there by itself, "
         "while all else is at its healthy median."
     )
     first = [score_histogram(scored, bundle.manifest), *curves(scored, bundle.manifest)]
-    return grid(first) + (heading("Reconstruction error") + told + grid(errors) if errors else "")
+    return grid(first) + (heading("Reconstruction error") + explained + grid(errors) if errors else "")
 
 
 def _signal(scored: Sequence[ScoredRecording], manifest: Manifest) -> str:
@@ -189,8 +189,10 @@ def _signal(scored: Sequence[ScoredRecording], manifest: Manifest) -> str:
     if watches_values(manifest):
         return overview + windows
     names = " and ".join(kind.name for kind in kinds(scored))
-    told = note(f"Amplitude of a sine wave in each bin of the Hann spectrum, over windows that are {names}.")
-    return overview + windows + heading("Spectrum") + told + grid(spectra(scored, manifest))
+    explained = note(
+        f"Amplitude of a sine wave in each bin of the Hann spectrum, over windows that are {names}."
+    )
+    return overview + windows + heading("Spectrum") + explained + grid(spectra(scored, manifest))
 
 
 def _learning(manifest: Manifest) -> str:
@@ -214,10 +216,10 @@ def _latent(bundle: Bundle, scored: Sequence[ScoredRecording]) -> str:
     found = latent_space(scored, bundle)
     if found is None:
         return ""
-    figure, told = found
+    figure, caption = found
     text = (
-        f"Each point is a window. What is shown: {told}, in the two directions in which these windows differ "
-        "most. Groups that lie apart are told apart by the network itself. The detector may part more than "
-        "is seen here, because it judges what the network cannot reproduce."
+        f"Each point is a window. What is shown: {caption}, in the two directions in which these windows "
+        "differ most. Groups that lie apart are told apart by the network itself. The detector may part more "
+        "than is seen here, because it judges what the network cannot reproduce."
     )
     return f'<div class="columns"><div>{grid([figure])}</div><div>{note(text)}</div></div>'

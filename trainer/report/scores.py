@@ -93,7 +93,7 @@ def histogram(
     Args:
         values: Of each window, shape (n_windows,).
         labels: Likewise.
-        scored: Tells which labels are drawn.
+        scored: Says which labels are drawn.
         top: Values above count in the last bar.
     """
     high = min(float(values.max()), top)

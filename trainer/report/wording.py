@@ -1,4 +1,4 @@
-"""Numbers in words, as the report tells them."""
+"""Numbers in words, as the report writes them."""
 
 from __future__ import annotations
 

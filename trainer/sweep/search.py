@@ -37,7 +37,7 @@ def search(
         trials: How many.
         jobs: How many at the same time; more than one run in processes of their own.
         seed: Of the proposals.
-        on_trial: Told of the progress.
+        on_trial: Called with the number of finished trials.
 
     Raises:
         Interrupted: On Ctrl-C; the finished trials are kept.

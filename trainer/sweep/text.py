@@ -1,4 +1,4 @@
-"""The outcome of a search, told to a person as a table or to a program as JSON."""
+"""The outcome of a search, as a table for people, or as JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from trainer.sweep.space import Space, network_of
 from trainer.sweep.trials import EPOCHS, PARAMETERS, REASON, Objective
 
-_TOLD = 10
+_SHOWN = 10
 _NAMES = {"loss": "validation loss", "roc-auc": "ROC AUC", "pr-auc": "PR AUC"}
 
 
@@ -50,7 +50,7 @@ def table(study: optuna.Study, objective: Objective, space: Space) -> str:
             str(trial.user_attrs[PARAMETERS]),
             *(_text(trial.params[name]) for name in names),
         ]
-        for trial in best_trials(study, objective)[:_TOLD]
+        for trial in best_trials(study, objective)[:_SHOWN]
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [

@@ -61,7 +61,7 @@ class Job:
     training: TrainingSettings
     objective: Objective
     metric: Loss
-    """Error of a reconstruction, where labelled windows are told apart by it."""
+    """Error of a reconstruction, where labelled windows are separated by it."""
     learnt: FloatArray
     """Features of the windows to learn from, shape (n_windows, *shape)."""
     checked: FloatArray
@@ -235,7 +235,7 @@ def _quiet() -> Iterator[None]:
 
 
 def run_trial(job: Job, study: optuna.Study, seed: int) -> FrozenTrial:
-    """Propose, train, judge, and tell the study; whatever goes wrong ends this trial only.
+    """Propose, train, judge, and report to the study; whatever goes wrong ends this trial only.
 
     Args:
         job: What to learn from.
@@ -306,7 +306,7 @@ def _errors(model: keras.Model, features: FloatArray, metric: Loss) -> npt.NDArr
 
 
 def _out_of_memory(error: Exception) -> bool:
-    """Tell memory that ran out, by the words of numpy, TensorFlow, JAX and PyTorch."""
+    """Recognise memory that ran out by the words of numpy, TensorFlow, JAX and PyTorch."""
     names = ("ResourceExhausted", "OutOfMemory")
     return (
         isinstance(error, MemoryError)

@@ -1,4 +1,4 @@
-"""How whoever waits hears of the progress."""
+"""What a long computation calls to show how far it is."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 OnProgress: TypeAlias = Callable[[str, float], None]
-"""Told what is being done, and the share of it that is done."""
+"""Takes what is being done, and the share of it that is done."""

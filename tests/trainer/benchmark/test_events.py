@@ -14,7 +14,7 @@ from agent.inference.detector import open_detector
 from agent.inference.scoring import Level
 from agent.judging.alarm import Episode, Transition
 from agent.judging.alert import Change, Rule
-from trainer.benchmark.events import EventFigures, Observed, count_events, observe, told
+from trainer.benchmark.events import EventFigures, Observed, count_events, event_lines, observe
 
 BEGINS = tuple(range(0, 400, 10))
 LENGTH, RATE_HZ = 20, 10.0
@@ -59,13 +59,13 @@ def test_what_meets_nothing_known_is_false() -> None:
 def test_each_defect_has_its_own_delay() -> None:
     figures = counted(alert(2, 5, alarm=3), alert(30, 35, alarm=31), defects=[(20, 60), (290, 340)])
     assert figures.delays_s == (3.0, 4.0)
-    assert told([figures]) == (
+    assert event_lines([figures]) == (
         "  pump, alerts: 2 of 2 defects found after 3.00, 4.00 s; 0 false at alarm, 0 at warning level"
     )
 
 
 def test_a_healthy_recording_has_false_alerts_only() -> None:
-    assert told([counted(alert(2, 5, alarm=3), defects=())]) == (
+    assert event_lines([counted(alert(2, 5, alarm=3), defects=())]) == (
         "  pump, alerts: 1 false at alarm, 0 at warning level"
     )
 

@@ -13,7 +13,7 @@ from agent.inference.scoring import Level
 from agent.inference.window import WindowSpec
 from firmware_bridge.recording import Segment
 from trainer.benchmark.figures import KindFigures, Machine, figures, two_of_three
-from trainer.benchmark.rows import RowFigures, count, flagged_rows, told
+from trainer.benchmark.rows import RowFigures, count, flagged_rows, row_lines
 from trainer.benchmark.table import kinds
 
 
@@ -27,13 +27,13 @@ def test_rows_are_counted_four_ways() -> None:
     assert figures.f1 == pytest.approx(4 / 6)
     assert figures.false_alarm_rate == pytest.approx(0.2)
     assert figures.miss_rate == pytest.approx(1 / 3)
-    assert told([figures]) == "  pump, rows at alarm: false alarms 20.00%, missed 33.3%, F1 0.667"
+    assert row_lines([figures]) == "  pump, rows at alarm: false alarms 20.00%, missed 33.3%, F1 0.667"
 
 
 def test_a_healthy_recording_has_false_alarms_only() -> None:
     figures = count("pump", Level.WARNING, np.zeros(4, bool), np.zeros(4, bool))
     assert (figures.f1, figures.miss_rate) == (0.0, 0.0)
-    assert told([figures]) == "  pump, rows at warning: false alarms 0.00%"
+    assert row_lines([figures]) == "  pump, rows at warning: false alarms 0.00%"
 
 
 def test_a_row_has_the_word_of_the_window_whose_middle_is_nearest(

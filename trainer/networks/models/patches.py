@@ -25,14 +25,14 @@ BATCH = 256
 LEARNING_RATE = 0.003
 WARM_UP_STEPS = 50
 REPORTS = 100
-"""How often the progress is told."""
+"""Reports of the progress in a whole training."""
 MIN_STEPS = 8_000
 MAX_PATCHES = 20_000
 PATCH_STEP = 2
 _PATCH = 32
 _STRIDES_PER_PATCH = 8
 _MOST_PATCHES = 64
-"""Patches per window, about: more would cost a gateway time and tell it nothing new."""
+"""Patches per window, about: more would cost a gateway time and teach it nothing new."""
 
 
 def patch_features(scale_g: tuple[float, ...], length: int) -> PatchFeatures:
