@@ -40,7 +40,7 @@ _MACHINES = tuple(
 
 @dataclass(frozen=True)
 class DemoMachine:
-    """The demo's sensor and what it feels, from ``agent/demo/demo.toml``."""
+    """The demo's sensor, its rate in Hz, and what it feels, from ``agent/demo/demo.toml``."""
 
     chip: str
     rate_hz: float
@@ -49,7 +49,7 @@ class DemoMachine:
     """``kind`` and parameters, fault included."""
 
     def recorded(self, seconds: float, **changes: object) -> Recording:
-        """Record the machine, with some parameters of its signal changed."""
+        """Record so many seconds of the machine, with some parameters of its signal changed."""
         parameters = {**self.signal, **changes}
         signal = make_signal(str(parameters.pop("kind")), parameters)
         return record(signal, chip=self.chip, rate_hz=self.rate_hz, range_g=self.range_g, seconds=seconds)

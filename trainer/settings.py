@@ -161,7 +161,7 @@ class TrainingSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class FitSettings:
-    """All choices of ``judder-train fit``."""
+    """All choices of ``judder-train fit``; lengths are in samples."""
 
     window_length: int | None = None
     """Samples per window; None for the nearest power of two to 0.64 s, and 20 of process values."""

@@ -27,18 +27,25 @@ def _rms(windows: FloatArray) -> Scores:
 
 
 def rms(healthy: FloatArray) -> Score:
-    """Return the plain level switch: the louder, the worse."""
+    """Return the plain level switch: the larger the RMS in g, the worse."""
     return _rms
 
 
 def two_sided_rms(healthy: FloatArray) -> Score:
-    """Return the distance of log-RMS from its healthy median."""
+    """Return the distance of log-RMS from its median over windows of shape (n_windows, length, n_axes)."""
     middle = float(np.median(np.log(_rms(healthy))))
     return lambda windows: np.abs(np.log(_rms(windows) + 1e-12) - middle)
 
 
 def time_features(windows: FloatArray) -> Scores:
-    """Return median absolute deviation, RMS, kurtosis and crest factor an axis, (n_windows, 4 n_axes)."""
+    """Return median absolute deviation, RMS, kurtosis and crest factor an axis.
+
+    Args:
+        windows: In g, shape (n_windows, length, n_axes).
+
+    Returns:
+        Of shape (n_windows, 4 n_axes).
+    """
     x = _centred(windows)
     deviation = np.median(np.abs(x - np.median(x, axis=1, keepdims=True)), axis=1)
     root = np.sqrt(np.mean(x**2, axis=1)) + 1e-12
@@ -48,7 +55,11 @@ def time_features(windows: FloatArray) -> Scores:
 
 
 def mahalanobis(healthy: FloatArray) -> Score:
-    """Return the Mahalanobis distance of the time features, Ledoit-Wolf covariance."""
+    """Return the Mahalanobis distance of the time features, Ledoit-Wolf covariance.
+
+    Args:
+        healthy: Windows to learn from, shape (n_windows, length, n_axes).
+    """
     learnt = time_features(healthy)
     spread = learnt.std(axis=0)
     model = LedoitWolf().fit(learnt / spread)
@@ -61,7 +72,7 @@ def outliers(healthy: FloatArray, name: str) -> Score:
     Window by window, because some of its detectors rank a batch together with what they learnt from.
 
     Args:
-        healthy: Windows to learn from.
+        healthy: Windows to learn from, shape (n_windows, length, n_axes).
         name: ``iforest`` or ``knn``.
     """
     from pyod.models.iforest import IForest
@@ -75,7 +86,11 @@ def outliers(healthy: FloatArray, name: str) -> Score:
 
 
 def pca_waveform(healthy: FloatArray) -> Score:
-    """Return the residual of the waveform after its principal components (95 % of the variance)."""
+    """Return the residual of the waveform after its principal components (95 % of the variance).
+
+    Args:
+        healthy: Windows to learn from, shape (n_windows, length, n_axes).
+    """
     learnt = _centred(healthy).reshape(len(healthy), -1)
     model = PCA(0.95, svd_solver="full").fit(learnt)
 
@@ -87,7 +102,11 @@ def pca_waveform(healthy: FloatArray) -> Score:
 
 
 def pca_log_spectrum(healthy: FloatArray) -> Score:
-    """Return the residual of the log spectrum after its principal components (95 % of the variance)."""
+    """Return the residual of the log spectrum after its principal components (95 % of the variance).
+
+    Args:
+        healthy: Windows to learn from, shape (n_windows, length, n_axes).
+    """
 
     def features(windows: FloatArray) -> Scores:
         spectrum = np.abs(np.fft.rfft(_centred(windows) * np.hanning(windows.shape[1])[:, None], axis=1))

@@ -17,7 +17,7 @@ Stretch = tuple[int, int]
 
 @dataclass(frozen=True)
 class Observed:
-    """The alerts that a recording raises by the gateway's rule."""
+    """The alerts that a recording, sampled at a rate in Hz, raises by the gateway's rule."""
 
     alerts: tuple[Episode, ...]
     begins: tuple[int, ...]
@@ -32,13 +32,13 @@ class Observed:
         return self.begins[alert.raised], self.begins[last] + self.length
 
     def seen(self, window: int) -> int:
-        """Return the row at which a window is judged: that after its last one."""
+        """Return the row at which a window is judged: that after its last sample."""
         return self.begins[window] + self.length
 
 
 @dataclass(frozen=True)
 class EventFigures:
-    """What a recording's alerts have to do with its defects."""
+    """What a recording's alerts have to do with its defects; delays in seconds."""
 
     name: str
     defects: int
@@ -77,7 +77,7 @@ def count_events(
     Args:
         name: What was judged.
         observed: Its alerts.
-        defects: Rows that are defective.
+        defects: Stretches of samples that are defective, as (first, end).
         ignored: Rows of which nobody can say whether they are.
     """
     delays = [_delay_s(observed, defect) for defect in defects]
@@ -110,7 +110,7 @@ def _false(figures: EventFigures) -> str:
 
 
 def _delay_s(observed: Observed, defect: Stretch) -> float | None:
-    """Return the time from the first row of a defect to the first alarm that meets it; None if none does."""
+    """Return the seconds from the first row of a defect to the first alarm that meets it, or None."""
     for alert in observed.alerts:
         alarm = alert.reached(Level.ALARM)
         if alarm is not None and _meet((observed.begins[alarm[0]], observed.lifetime(alert)[1]), defect):

@@ -60,7 +60,7 @@ class KindFigures:
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """A row of the table."""
+    """A row of the table; rates are shares of windows, the delay is in seconds."""
 
     machine: str
     detector: str
@@ -91,10 +91,10 @@ def figures(
     Args:
         machine: Its recordings.
         detector: What the detector is called.
-        score: Scores windows.
+        score: Scores windows of shape (n_windows, length, n_axes).
         line: Of the warning level, from healthy windows that were learnt from.
         first_alert: The rule that raises alerts.
-        spec: Length and hop of the windows.
+        spec: Length and hop of the windows, in samples.
     """
     healthy = {kind: _scored(score, recordings, spec) for kind, recordings in machine.unseen.items()}
     defective = {kind: _scored(score, recordings, spec) for kind, recordings in machine.defective.items()}
@@ -128,7 +128,7 @@ def _of_kind(kind: str, healthy: Scores, defective: Scores, line: float) -> Kind
 
 
 def two_of_three(line: float) -> FirstAlert:
-    """Return the rule that raises an alert when two of three windows reach a line."""
+    """Return the rule that raises an alert when two of three scores, of shape (n_windows,), reach a line."""
 
     def first(scores: Scores) -> int | None:
         above = np.concatenate(([False, False], scores >= line)).astype(int)

@@ -103,8 +103,8 @@ def lorenz(folder: Path, seed: int, healthy_s: float | None = 400.0, defective_s
     Args:
         folder: Holds the set; its trajectory is the other healthy run, and the measure of the noise.
         seed: Of the noise.
-        healthy_s: Length of the healthy run, four fifths of which teach; None for the published one of 30 s.
-        defective_s: Length of each defective run.
+        healthy_s: Seconds of the healthy run, four fifths of which teach; None for the published one of 30 s.
+        defective_s: Seconds of each defective run.
     """
     random = np.random.default_rng(seed)
     first, second = (
@@ -171,7 +171,7 @@ def cwru(folder: Path, seed: int, noise_g: float = 0.004, unit_rms: bool = False
 
 @dataclass(frozen=True)
 class Labelled:
-    """A recording with the stretches of its rows, as (first row, end), that something is known about."""
+    """A recording with the stretches of its samples, as (first, end), that something is known about."""
 
     recording: Recording
     defects: tuple[tuple[int, int], ...] = ()
@@ -276,14 +276,14 @@ def _part(recording: Recording, begin: float, end: float) -> Recording:
 
 
 def _labels(path: Path, name: str) -> list[tuple[tuple[int, int], str]]:
-    """Return the labelled stretches of a file, as (first row, end), with their labels."""
+    """Return the labelled stretches of samples of a file, as (first, end), with their labels."""
     with path.open(encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["file"] == name]
     return [((int(row["first_row"]), int(row["last_row"]) + 1), row["label"]) for row in rows]
 
 
 def _only(recording: Recording, stretches: list[tuple[int, int]]) -> Recording:
-    """Return a recording whose windows lie inside the stretches."""
+    """Return a recording whose windows lie inside the stretches of samples."""
     clipped = (
         (max(segment.start, begin), min(segment.end, end))
         for begin, end in stretches
@@ -293,7 +293,7 @@ def _only(recording: Recording, stretches: list[tuple[int, int]]) -> Recording:
 
 
 def _without(recording: Recording, stretches: list[tuple[int, int]]) -> Recording:
-    """Return a recording whose windows touch none of the stretches."""
+    """Return a recording whose windows touch none of the stretches of samples."""
     borders = [0, *(border for stretch in sorted(stretches) for border in stretch), len(recording.samples)]
     return _only(recording, list(zip(borders[::2], borders[1::2], strict=True)))
 

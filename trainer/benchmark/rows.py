@@ -30,7 +30,7 @@ _LEVELS = (Level.WARNING, Level.ALARM)
 
 @dataclass(frozen=True, kw_only=True)
 class RowFigures:
-    """Counts of rows, at a level."""
+    """Counts of rows, which are samples, at a level."""
 
     name: str
     level: str
@@ -91,7 +91,7 @@ def flagged_rows(detector: Detector, recording: Recording, level: Level) -> Bool
         level: The level that flags a row.
 
     Returns:
-        Shape (n_samples,).
+        Of shape (n_samples,).
     """
     segments = [(segment.start, segment.end) for segment in recording.segments]
     starts, verdicts = judge_recording(detector, recording.samples, segments)
@@ -189,5 +189,5 @@ def _learnt(recording: Recording, settings: FitSettings, on_progress: OnProgress
 
 
 def _rows(recording: Recording, begin: int, end: int) -> Recording:
-    """Return some rows; a pause between two of them is nothing to a slow process."""
+    """Return some of the samples; a pause between two of them is nothing to a slow process."""
     return replace(recording, samples=recording.samples[begin:end], segments=(Segment(0, end - begin),))

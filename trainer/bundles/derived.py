@@ -34,7 +34,7 @@ MIN_INDEPENDENT = 25
 
 @dataclass(frozen=True, kw_only=True)
 class DerivedReport:
-    """What came out."""
+    """The bundle that was derived, and its size in bytes."""
 
     target: Target
     source: str
@@ -124,7 +124,7 @@ def recalibrate(
 
 
 def _healthy_windows(manifest: Manifest, sources: Sequence[Source]) -> FoldedWindows:
-    """Return the windows to calibrate with, in folds.
+    """Return the windows to calibrate with, shape (n_windows, length, n_axes), in folds.
 
     Raises:
         DataError: If the recordings do not fit the bundle, are too short, or were learnt from.

@@ -69,7 +69,7 @@ class Learner(Protocol):
         ...
 
     def time_per_window_us(self, windows: FloatArray) -> float | None:
-        """Return the microseconds that the network takes per window here; None without a network."""
+        """Return how many µs the network takes per window here; None without a network."""
         ...
 
 
@@ -107,7 +107,7 @@ class ProcessLearner:
         return {}
 
     def parts(self, windows: FloatArray) -> tuple[AnyPart, ...]:
-        """Return the parts ``value`` and ``variation``."""
+        """Return ``value`` and ``variation``, fitted to windows of shape (n_windows, length, n_channels)."""
         folded = self.subject.folded
         return fit_process(windows, self.subject.axes, folded.independence, folded.stretches(windows))
 
@@ -141,7 +141,7 @@ class NetworkLearner:
             return {MODEL: TFLiteModel(self.graph)}
 
     def parts(self, windows: FloatArray) -> tuple[AnyPart, ...]:
-        """Return the chosen parts in their order."""
+        """Return the chosen parts in their order, fitted to windows of shape (n_windows, length, n_axes)."""
         part = self._judging(network_part(self.features, self.settings), windows)
         folded = self.subject.folded
         return fit_parts(self.settings, windows, self.subject.axes, part, folded.independence)
@@ -151,12 +151,17 @@ class NetworkLearner:
         return lambda sigmas: error_line(calibration, scores[-1], sigmas)
 
     def time_per_window_us(self, windows: FloatArray) -> float | None:
-        """Return the microseconds that the network takes per window here."""
+        """Return how many µs the network takes per window here."""
         features = self.features.of(WindowNumbers(windows[:_TIMED_WINDOWS]))
         return time_per_window_us(self.models[MODEL], features)
 
     def _judging(self, part: ReconstructionPart, windows: FloatArray) -> ReconstructionPart:
-        """Return the part with what its metric must know of healthy errors."""
+        """Return the part with what its metric must know of healthy errors.
+
+        Args:
+            part: The network's part.
+            windows: Of a healthy machine, shape (n_windows, length, n_axes).
+        """
         if part.metric != "mahalanobis":
             return part
         view: ErrorView = "row" if self.settings.metric == "mahalanobis-row" else "axis"

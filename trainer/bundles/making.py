@@ -30,7 +30,7 @@ _GOLDEN_TOLERANCE = {"int8": 0.25, "dynamic": 0.25, "float16": 0.05, "float32": 
 
 @dataclass(frozen=True, kw_only=True)
 class FitReport:
-    """What came out."""
+    """The bundle that was made, its size in bytes, and what is known of it."""
 
     target: Target
     manifest: Manifest

@@ -25,7 +25,7 @@ _LIBRARIES = ("judder", "keras", "tensorflow", "numpy")
 
 @dataclass(frozen=True)
 class SourceRecord:
-    """A recording that was learnt from."""
+    """A recording that was learnt from, with its length in samples and its rate in Hz."""
 
     name: str
     sha256: str

@@ -34,7 +34,7 @@ class SessionFalseAlarms:
 
 
 def out_of_fold(folded: FoldedWindows, fit: Fit) -> list[FloatArray]:
-    """Return each part's raw scores, (n_windows, n_columns), every window judged by the other folds.
+    """Return each part's raw scores, shape (n_windows, n_columns), every window judged by the other folds.
 
     Args:
         folded: The windows.
@@ -67,7 +67,7 @@ def left_out_sessions(
 
     Args:
         folded: The windows.
-        scores: Their out-of-fold scores.
+        scores: Their out-of-fold scores, for each part of shape (n_windows, n_columns).
         groups: Recordings that are left out together.
         fit: Fits the parts without one group.
         thresholds: The lines.

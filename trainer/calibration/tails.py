@@ -38,7 +38,7 @@ _PRIOR_WANDER = 0.175
 
 @dataclass(frozen=True)
 class Calibration:
-    """Parts whose scores have a meaning."""
+    """Parts whose scores have a meaning, and the scores that gave it, shape (n_windows,)."""
 
     parts: tuple[AnyPart, ...]
     """The parts with their tails."""
@@ -57,8 +57,8 @@ def calibrate_scores(
 
     Args:
         parts: The parts as they ship, but for their tails.
-        scores: Of healthy windows that did not teach the parts, for each part (n_windows, n_columns), in the
-            order of sessions and time.
+        scores: Of healthy windows that did not teach the parts, in the order of sessions and time, for each
+            part of shape (n_windows, n_columns).
         independent: Number of independent windows among them.
 
     Raises:
@@ -79,7 +79,7 @@ def calibrated_scores(calibration: Calibration, scores: Sequence[FloatArray]) ->
 
     Args:
         calibration: What their raw scores mean.
-        scores: Raw scores, for each part (n_windows, n_columns).
+        scores: Raw scores, for each part of shape (n_windows, n_columns).
     """
     return _scores(calibration.combination, _joined(calibration.parts, scores))
 

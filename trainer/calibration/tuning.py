@@ -89,7 +89,7 @@ def parse_line_method(text: str) -> LineMethod:
 
 
 def tuned_line(method: LineMethod, scored: Sequence[ScoredRecording], manifest: Manifest) -> float:
-    """Return the line on the scale of the calibrated score.
+    """Return the line on the scale of the calibrated score, in standard deviations of healthy windows.
 
     Args:
         method: How it is derived.
@@ -121,7 +121,7 @@ def best_line(scores: ScoreArray, truth: BoolArray, beta: float) -> float:
     It lies half-way between the lowest score that it keeps above and the highest that it keeps below.
 
     Args:
-        scores: Shape (n_windows,).
+        scores: Calibrated, of shape (n_windows,).
         truth: Whether each window is anomalous, likewise; both kinds occur.
         beta: Of F-beta.
     """

@@ -24,7 +24,7 @@ _TIMED = 50
 
 
 def convert_network(network: Network, quantization: Quantization) -> bytes:
-    """Return a trained network as a TFLite graph; see ``convert``.
+    """Return a trained network as the bytes of a TFLite graph; see ``convert``.
 
     Raises:
         ConversionError: If the converter fails, or its graph is not fit for gateways.

@@ -82,7 +82,7 @@ def check_graph(content: bytes) -> None:
     """Refuse a graph that would crash tflite-runtime 2.14 on ARM; nothing is to be seen of that on x86.
 
     Args:
-        content: The ``.tflite`` file.
+        content: The bytes of the ``.tflite`` file.
 
     Raises:
         ConversionError: If there is such a layer.
@@ -103,7 +103,7 @@ def dense_layers(content: bytes) -> Iterator[DenseLayer]:
     """Yield the fully connected layers of a graph.
 
     Args:
-        content: The ``.tflite`` file.
+        content: The bytes of the ``.tflite`` file.
     """
     from tensorflow.lite.python import schema_py_generated as schema
 
@@ -132,7 +132,7 @@ def open_batch(content: bytes) -> bytes:
     loop, is left alone.
 
     Args:
-        content: The ``.tflite`` file.
+        content: The bytes of the ``.tflite`` file.
     """
     from tensorflow.lite.python import schema_py_generated as schema
 

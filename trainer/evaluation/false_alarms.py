@@ -29,7 +29,7 @@ def count_false_alarms(levels: Sequence[Level], level: Level, independent: float
     """Count the windows at or above a level.
 
     Args:
-        levels: Of each held-out window.
+        levels: Of each held-out window, shape (n_windows,).
         level: The one to count.
         independent: Number of independent windows among them.
     """

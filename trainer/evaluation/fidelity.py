@@ -54,7 +54,7 @@ def compare(part: ReconstructionPart, shipped: bytes, exact: bytes, windows: Flo
         part: The part, with or without tails.
         shipped: The quantized graph.
         exact: The float32 graph.
-        windows: Shape (n_windows, length, n_axes).
+        windows: In g, of shape (n_windows, length, n_axes).
 
     Raises:
         ModelError: If the runtime refuses a graph.

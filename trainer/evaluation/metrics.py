@@ -56,7 +56,7 @@ class WindowFigures:
 
 @dataclass(frozen=True)
 class Detection:
-    """What became of one anomaly."""
+    """What became of one anomaly; its rows are samples of the recording, both ends included."""
 
     file: str
     first_row: int
@@ -71,7 +71,7 @@ class Detection:
 
 @dataclass(frozen=True, kw_only=True)
 class EventFigures:
-    """Alerts by the gateway's rules."""
+    """Alerts by the gateway's rules; delays in seconds, rates a day."""
 
     detections: tuple[Detection, ...]
     found: int
@@ -216,7 +216,7 @@ def window_figures(truth: BoolArray, found: BoolArray, beta: float, manifest: Ma
 def event_figures(
     scored: Sequence[ScoredRecording], manifest: Manifest, level: Level, rule: AlarmPolicy
 ) -> EventFigures:
-    """Return what the alerts that reach a level find, and what they find that is not there.
+    """Return what the alerts that reach a level find and what they raise falsely, with delays in seconds.
 
     Args:
         scored: The labelled recordings; each is watched anew.
@@ -246,7 +246,7 @@ def event_figures(
 
 
 def healthy_seconds(evaluation: Evaluation, manifest: Manifest) -> float | None:
-    """Return how much time the normal windows stand for; None if the sample rate is unknown."""
+    """Return how many seconds the normal windows stand for; None if the sample rate is unknown."""
     if not manifest.rate_hz:
         return None
     return evaluation.normal_windows * manifest.window.hop / manifest.rate_hz
@@ -295,7 +295,10 @@ def _alerts(recording: ScoredRecording, manifest: Manifest, level: Level, rule: 
 
 
 def _detections(recording: ScoredRecording, alerts: Sequence[_Alert], manifest: Manifest) -> list[Detection]:
-    """Return each anomaly with the first alert that stands in a window that overlaps it."""
+    """Return each anomaly with the first alert that stands in a window that overlaps it.
+
+    The delay is in seconds: from the anomaly's first sample to the last sample of the window that alerted.
+    """
     ends = recording.starts + manifest.window.length - 1
     rate_hz = recording.source.recording.rate_hz or manifest.rate_hz
     detections = []
@@ -311,7 +314,7 @@ def _detections(recording: ScoredRecording, alerts: Sequence[_Alert], manifest: 
 
 
 def _standing(alerts: Sequence[_Alert], windows: npt.NDArray[np.int64]) -> _Alert | None:
-    """Return the first alert that stands in one of some consecutive windows."""
+    """Return the first alert that stands in one of some consecutive windows, shape (n_windows,)."""
     if len(windows) == 0:
         return None
     return next((a for a in alerts if a.raised <= windows[-1] and a.cleared > windows[0]), None)

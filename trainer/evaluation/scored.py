@@ -23,7 +23,7 @@ Judged = Callable[[int], None]
 
 @dataclass(frozen=True)
 class ScoredRecording:
-    """The windows of one recording."""
+    """The windows of one recording, with a score each: arrays of shape (n_windows,)."""
 
     source: Source
     rows: LabelArray
@@ -45,7 +45,7 @@ def score(
 
     Args:
         detector: The detector.
-        labelled: The recordings.
+        labelled: The recordings, of samples in g, or in the channels' units for slow process values.
         on_judged: Called with how many more windows were judged.
 
     Raises:
@@ -62,12 +62,16 @@ def score(
 
 
 def window_count(labelled: Sequence[LabelledSource], spec: WindowSpec) -> int:
-    """Return how many windows recordings hold."""
+    """Return how many windows of ``spec.length`` samples recordings hold, none of them across a gap."""
     return sum(len(window_starts(_segments(recording), spec)) for recording in labelled)
 
 
 def labelled_scores(scored: Sequence[ScoredRecording]) -> tuple[ScoreArray, npt.NDArray[np.bool_]]:
-    """Return the score, and whether anomalous, of each window that is known to be so or not; (n_windows,)."""
+    """Return the score, and whether anomalous, of each window that is known to be so or not.
+
+    Returns:
+        Scores and truth, both of shape (n_labelled_windows,).
+    """
     scores = np.concatenate([recording.scores for recording in scored])
     labels = np.concatenate([recording.labels for recording in scored])
     known = labels != Label.IGNORE
@@ -75,7 +79,7 @@ def labelled_scores(scored: Sequence[ScoredRecording]) -> tuple[ScoreArray, npt.
 
 
 def check_rate(source: Source, manifest: Manifest) -> None:
-    """Refuse a recording whose rate is not the bundle's, within 5 %.
+    """Refuse a recording whose rate in Hz is not the bundle's, within 5 %.
 
     Raises:
         DataError: If it is not.

@@ -61,7 +61,7 @@ def evaluation_rows(evaluation: Evaluation) -> list[tuple[str, str, str]]:
 
 
 def evaluation_detections(evaluation: Evaluation) -> Iterator[str]:
-    """Return a line for each anomaly: found when, or missed."""
+    """Yield a line for each anomaly: found after how many seconds, or missed."""
     pairs = zip(evaluation.warning.events.detections, evaluation.alarm.events.detections, strict=True)
     for warning, alarm in pairs:
         fates = ", ".join(_fate(level, found) for level, found in (("warning", warning), ("alarm", alarm)))
@@ -82,7 +82,7 @@ def evaluation_files(evaluation: Evaluation) -> list[tuple[str, ...]]:
 
 
 def duration(seconds: float) -> str:
-    """Return a length of time in a unit that suits it: 80 s, 8.3 min, 2.1 h, 3.4 days."""
+    """Return a number of seconds in a unit that suits it: 80 s, 8.3 min, 2.1 h, 3.4 days."""
     for limit, unit, name in (
         (2 * _MINUTE_S, 1.0, "s"),
         (2 * _HOUR_S, _MINUTE_S, "min"),

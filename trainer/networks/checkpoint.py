@@ -66,7 +66,7 @@ class Slot:
         self._kept = self._clock()
 
     def keep(self, take: Callable[[], Snapshot], over: bool = False) -> None:
-        """Keep the training as it is now, unless it was kept a moment ago.
+        """Keep the training as it is now, unless it was kept less than ``SNAPSHOT_S`` seconds ago.
 
         Args:
             take: Takes the snapshot.

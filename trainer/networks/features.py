@@ -93,7 +93,7 @@ def check_moving(scale: npt.NDArray[np.float64], axes: Sequence[str]) -> None:
     """Refuse an axis that does not move.
 
     Args:
-        scale: RMS of each axis, and whatever comes after them.
+        scale: RMS of each axis in g, and whatever comes after them.
         axes: Their names.
 
     Raises:

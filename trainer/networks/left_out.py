@@ -45,7 +45,7 @@ healthy move that is a little larger would be the worst defect of all."""
 
 @dataclass(frozen=True)
 class Network:
-    """A trained network, before it is converted."""
+    """A trained network, before it is converted; it takes features of shape (n_windows, *shape)."""
 
     features: Features
     build: Callable[[], keras.Model]
@@ -178,7 +178,10 @@ def _train_each(
 
 
 def _dense_windows(task: Task) -> FoldedWindows:
-    """Return more windows than are judged; a patch is met again with another mean taken from it."""
+    """Return more windows than are judged, at a hop of fewer samples.
+
+    A patch is met again with another mean taken from it.
+    """
     hop = max(min(task.window.hop, task.window.length // _TRAINING_OVERLAP), 1)
     dense = replace(task.window, hop=hop)
     return fold_windows(task.recordings, dense, task.folded.count)

@@ -66,7 +66,7 @@ class TrainingRecord:
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained network."""
+    """A trained network, for features of shape (n_windows, *shape)."""
 
     model: keras.Model
     """The Keras model to convert, with the weights of the best epoch."""
@@ -174,7 +174,7 @@ class _Run:
         return epochs >= self._settings.epochs or not patient
 
     def epoch(self, features: FloatArray, validation: FloatArray | None) -> None:
-        """Learn from all windows once more."""
+        """Learn from all windows once more, features of shape (n_windows, *shape)."""
         loss = _finite(self._loop.learn(features[self._shuffler.permutation(len(features))]))
         checked = None if validation is None else _finite(self._loop.check(validation))
         least = min(self.history.deciding, default=math.inf)

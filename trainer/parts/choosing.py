@@ -55,7 +55,7 @@ def choose_spectrum(
     """Choose scale and bands of the spectrum's part; what is given stays.
 
     Args:
-        folded: Healthy windows.
+        folded: Healthy windows, shape (n_windows, length, n_axes), in g.
         scale: Given, or None.
         bands: Given, or None.
         seed: Of the virtual defects.
@@ -98,7 +98,11 @@ def _found(
     scale: BandScale,
     bands: int,
 ) -> float:
-    """Return the share of virtual defects above the line of the healthy windows that they were added to."""
+    """Return the share of virtual defects above the line of the healthy windows that they were added to.
+
+    Windows, with and without the defects, have the shape (n_windows, length, n_axes); ``fold`` is the fold of
+    each.
+    """
     healthy = np.empty(len(windows))
     abnormal = {kind: np.empty(len(windows)) for kind in defects}
     for number in range(folds):

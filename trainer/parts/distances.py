@@ -141,13 +141,21 @@ def _shrunk_covariance(standard: npt.NDArray[np.float64], independence: float) -
     """Return the covariance, shrunk towards equal variances as the number of independent windows asks.
 
     The formula takes every window for independent; what it finds goes with 1 / number.
+
+    Args:
+        standard: Standardised numbers, shape (n_windows, n_columns).
+        independence: Independent windows per window.
     """
     _, shrinkage = ledoit_wolf(standard)
     return np.asarray(shrunk_covariance(empirical_covariance(standard), min(shrinkage / independence, 1.0)))
 
 
 def median_deviation(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the median absolute deviation of each column, as the standard deviation of a Gaussian one."""
+    """Return the median absolute deviation of each column, as the standard deviation of a Gaussian one.
+
+    Args:
+        numbers: Of healthy windows, shape (n_windows, n_columns).
+    """
     deviation: npt.NDArray[np.float64] = np.abs(numbers - np.median(numbers, axis=0))
     return _MAD_TO_SIGMA * np.asarray(np.median(deviation, axis=0), np.float64)
 

@@ -75,7 +75,7 @@ def fit_process(
 
 
 def _spreads(samples: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the spread of each channel, as a standard deviation.
+    """Return the spread of each channel of samples, shape (n_samples, n_channels), as a standard deviation.
 
     The largest of three estimates: half of a coarse converter's samples may be the same number.
     """

@@ -38,7 +38,7 @@ _METRES = {"m/s^2", "m/s²", "m/s2", "m/s/s", "m/(s^2)"}
 
 @dataclass(frozen=True, kw_only=True)
 class Contents:
-    """What a file holds."""
+    """What a file holds: vectors of samples, times in seconds, a rate in Hz, and what else there is."""
 
     vectors: Mapping[str, Array]
     """Numbers by name, one dimension each; candidates for channels and for times."""
@@ -63,7 +63,7 @@ def assemble(
         path: The file, for messages.
         contents: What it holds.
         columns: Names of the channels, or None for all.
-        rate_hz: Sample rate, if the caller knows it.
+        rate_hz: Sample rate in Hz, if the caller knows it.
 
     Raises:
         RecordingError: See ``files.load_recording``.

@@ -42,7 +42,7 @@ def load_source(path: Path, columns: Sequence[str] | None, rate_hz: float | None
     Args:
         path: The file.
         columns: Columns wanted, in order; None for all channels.
-        rate_hz: Sample rate if the file does not hold it.
+        rate_hz: Sample rate in Hz, if the file does not hold it.
 
     Raises:
         RecordingError: If the file cannot be read as a recording.
@@ -58,7 +58,7 @@ def load_source(path: Path, columns: Sequence[str] | None, rate_hz: float | None
 
 
 def _repeated_rows(recording: Recording) -> int:
-    """Return how many rows are, in all channels of two or more, those of the row before."""
+    """Return how many samples are, in all channels of two or more, those of the row before."""
     samples = recording.samples
     if samples.shape[1] < 2:
         return 0
@@ -100,9 +100,9 @@ def choose_window(
     """Return the window as asked for, and by default of ``default_length``, moved on by ``default_hop``.
 
     Args:
-        rate_hz: Sample rate, or None.
-        length: Samples per window, or None.
-        hop: Samples between windows, or None.
+        rate_hz: Sample rate in Hz, or None.
+        length: In samples, or None.
+        hop: Samples between the beginnings of windows, or None.
         padding: See ``WindowSpec``.
 
     Raises:

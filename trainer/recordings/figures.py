@@ -109,6 +109,9 @@ def figures_of(recording: Recording) -> RecordingFigures:
 def spectrum_of(recording: Recording) -> Spectrum:
     """Return the mean amplitude spectrum of the stretches between gaps; empty if none is long enough.
 
+    Frequencies in Hz (in cycles per sample at an unknown rate), amplitudes in the unit of each channel, shape
+    (n_frequencies, n_channels).
+
     Welch's method: Hann windows that overlap by half, at least seven of them unless the recording is short.
     """
     longest = max((segment.end - segment.start for segment in recording.segments), default=0)
@@ -127,13 +130,13 @@ def spectrum_of(recording: Recording) -> Spectrum:
 
 
 def hann(length: int) -> Values:
-    """Return a Hann window as spectra need it: the next one would begin with its first value again."""
+    """Return a Hann window of ``length`` samples, periodic: the next one would begin with its first value."""
     window: Values = np.hanning(length + 1)[:-1]
     return window
 
 
 def frame_starts(segments: Sequence[Segment], length: int) -> Iterator[int]:
-    """Yield where frames begin that overlap by half and span no gap."""
+    """Yield where frames of ``length`` samples begin that overlap by half and span no gap."""
     for segment in segments:
         yield from range(segment.start, segment.end - length + 1, length // 2)
 
@@ -158,7 +161,12 @@ def _axis(recording: Recording, spectrum: Spectrum, index: int) -> AxisFigures:
 
 
 def lines_of(frequencies: Values, amplitudes: Values) -> tuple[SpectralLine, ...]:
-    """Return the peaks that stand out of the spectrum, the strongest first; of close ones the strongest."""
+    """Return the peaks that stand out of the spectrum, the strongest first; of close ones the strongest.
+
+    Args:
+        frequencies: In Hz, or in cycles per sample, shape (n_frequencies,).
+        amplitudes: Of one channel, of the same shape.
+    """
     inner = amplitudes[1:-1]
     tops = np.flatnonzero((inner > amplitudes[:-2]) & (inner >= amplitudes[2:])) + 1
     chosen: list[int] = []
@@ -188,7 +196,7 @@ def _refined(frequencies: Values, amplitudes: Values, top: int) -> SpectralLine:
 
 
 def _runs(values: Values) -> npt.NDArray[np.intp]:
-    """Return the lengths of runs of one value, in order."""
+    """Return how many samples each run of one value is long, in order."""
     borders = np.flatnonzero(np.diff(values)) + 1
     return np.diff(np.concatenate([[0], borders, [len(values)]]))
 

@@ -38,7 +38,7 @@ def load_recording(
     Args:
         path: The file.
         columns: Channels in the wanted order, by name, with or without the unit; None for all.
-        rate_hz: Sample rate, if known; it must agree with the file's within 5 %.
+        rate_hz: Sample rate in Hz, if known; it must agree with the file's within 5 %.
 
     Raises:
         RecordingError: If the file is absent or damaged, a channel is not found, the channels are of

@@ -43,7 +43,7 @@ class FoldedWindows:
 
     @property
     def independence(self) -> float:
-        """Independent windows per window: hop over length."""
+        """Independent windows per window: hop over length, both in samples."""
         return self.independent / len(self.windows)
 
     def stretches(self, windows: FloatArray) -> int:
@@ -56,7 +56,7 @@ def fold_windows(recordings: Sequence[Recording], spec: WindowSpec, count: int =
 
     Args:
         recordings: Of a healthy machine, all with the same columns.
-        spec: Length and hop.
+        spec: Length and hop, in samples.
         count: Number of folds.
 
     Raises:
@@ -107,7 +107,7 @@ def _step(pieces: Sequence[tuple[int, int, IndexArray]]) -> int:
 
 
 def _thinned(pieces: Sequence[tuple[int, int, IndexArray]]) -> tuple[IndexArray, IndexArray, IndexArray]:
-    """Return session, fold and first sample of every window that is kept."""
+    """Return session, fold and first sample of every window that is kept, each of shape (n_windows,)."""
     step = _step(pieces)
     kept = [(session, fold, starts[::step]) for session, fold, starts in pieces]
     sessions = np.concatenate([np.full(len(starts), session, np.int64) for session, _, starts in kept])
@@ -125,7 +125,7 @@ def _cut(recording: Recording, starts: IndexArray, length: int) -> FloatArray:
 def _blocks(recording: Recording, count: int, lead: int) -> list[list[tuple[int, int]]]:
     """Return the stretches of each block: the recording's segments, cut at the blocks' borders.
 
-    A segment's first stretch begins earlier by ``lead``, for windows that are padded there.
+    A segment's first stretch begins ``lead`` samples earlier, for windows that are padded there.
     """
     borders = np.linspace(0, len(recording.samples), count + 1).round().astype(int).tolist()
     return [

@@ -34,7 +34,7 @@ class Label(IntEnum):
 
 @dataclass(frozen=True)
 class Stretch:
-    """Consecutive rows of a file with one label, both ends included."""
+    """Consecutive rows of a file with one label, both ends included, by number or in seconds."""
 
     first: float
     last: float
@@ -62,7 +62,7 @@ Labels = Mapping[str, Sequence[Stretch]]
 
 @dataclass(frozen=True)
 class LabelledSource:
-    """A recording and the label of each row."""
+    """A recording and the label of each row, shape (n_samples,)."""
 
     source: Source
     rows: LabelArray
@@ -159,7 +159,7 @@ def window_labels(rows: LabelArray, starts: npt.NDArray[np.int64], length: int) 
 
 
 def anomalies(rows: LabelArray) -> list[tuple[int, int]]:
-    """Return each run of anomalous rows as (first, last), both included."""
+    """Return each run of anomalous rows, of shape (n_samples,), as (first, last), both included."""
     edges = np.flatnonzero(np.diff(np.pad(rows == Label.ANOMALY, 1).astype(np.int8))).tolist()
     return [(first, end - 1) for first, end in zip(edges[::2], edges[1::2], strict=True)]
 

@@ -158,7 +158,7 @@ def _kind(value: object) -> str | None:
 
 
 def _upright(array: Array) -> tuple[Array, bool]:
-    """Return a vector, or a table with time along its longer side, and whether it had to be turned."""
+    """Return a vector or table of samples, time along its longer side, and whether it had to be turned."""
     flat = np.squeeze(array)
     if flat.ndim < 2:
         return flat.reshape(-1), False

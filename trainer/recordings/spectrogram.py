@@ -52,7 +52,7 @@ def spectrogram_of(recording: Recording, index: int) -> Spectrogram | None:
 
 
 def _frame_length(recording: Recording) -> int:
-    """Return a power of two, short enough for many frames in all and for one between gaps."""
+    """Return a power of two of samples, short enough for many frames in all and for one between gaps."""
     longest = max((segment.end - segment.start for segment in recording.segments), default=0)
     part = min(longest, len(recording.samples) // _LEAST_FRAMES, LONGEST_FRAME)
     return 1 << max(part, 1).bit_length() - 1

@@ -16,7 +16,7 @@ from trainer.settings import PROCESS_LENGTH, FitSettings, is_process
 
 @dataclass(frozen=True)
 class Subject:
-    """What is learnt about: the windows of some recordings."""
+    """What is learnt about: the windows, shape (n_windows, length, n_axes), of some recordings."""
 
     sources: Sequence[Source]
     axes: tuple[str, ...]
@@ -33,7 +33,7 @@ class Subject:
 
 
 def take(sources: Sequence[Source], settings: FitSettings) -> Subject:
-    """Check the recordings and cut them into windows.
+    """Check the recordings and cut them into windows of shape (n_windows, length, n_axes).
 
     Raises:
         DataError: If columns or rates differ, a channel is constant, or there is too little to learn from.

@@ -17,7 +17,7 @@ def curve(values: Values, width: int, height: int) -> list[str]:
     """Return a curve as lines of text; it spans from the lowest to the highest of the values of a column.
 
     Args:
-        values: Shape (n,), at least one, at even distances.
+        values: Of shape (n,), at least one, at even distances.
         width: Characters, without the labels.
         height: Lines.
     """
@@ -30,7 +30,7 @@ def bars(values: Values, width: int, height: int) -> list[str]:
     """Return values as bars that stand on 0; where many share a column the highest counts.
 
     Args:
-        values: Shape (n,), at least one, none negative.
+        values: Of shape (n,), at least one, none negative.
         width: Characters, without the labels.
         height: Lines.
     """

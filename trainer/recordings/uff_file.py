@@ -87,7 +87,7 @@ class _Data:
 
 @dataclass(frozen=True)
 class _Response:
-    """A time response."""
+    """A time response: samples at even steps in seconds, or with a time each."""
 
     name: str
     title: str

@@ -38,7 +38,7 @@ WIDE = (Size(1060, 260, "at-wide"), Size(360, 230, "at-narrow"))
 
 @dataclass(frozen=True)
 class Line:
-    """A curve."""
+    """A curve; x and y of shape (n_points,)."""
 
     x: Values
     y: Values
@@ -50,7 +50,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Area:
-    """What lies between two curves."""
+    """What lies between two curves; x, low and high of shape (n_points,)."""
 
     x: Values
     low: Values
@@ -61,7 +61,7 @@ class Area:
 
 @dataclass(frozen=True)
 class Points:
-    """A cloud."""
+    """A cloud; x and y of shape (n_points,)."""
 
     x: Values
     y: Values
@@ -71,7 +71,7 @@ class Points:
 
 @dataclass(frozen=True)
 class Bars:
-    """A histogram."""
+    """A histogram: edges of shape (n_bins + 1,), heights of shape (n_bins,)."""
 
     edges: Values
     """Shape (n + 1,)."""
@@ -125,7 +125,7 @@ def chart(title: str, x: Axis, y: Axis, items: Sequence[Item], sizes: Sequence[S
 
 
 def thinned(x: Values, y: Values, count: int) -> tuple[Values, Values]:
-    """Return about ``count`` points that look the same: lowest and highest of each group of neighbours."""
+    """Return about ``count`` points of shape (n,) that look the same: the extremes of neighbours."""
     if len(x) <= count:
         return x, y
     chosen: list[int] = []

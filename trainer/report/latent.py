@@ -29,7 +29,7 @@ _LAYOUT = {"RESHAPE", "TRANSPOSE", "EXPAND_DIMS", "SQUEEZE", "QUANTIZE", "DEQUAN
 
 @dataclass(frozen=True)
 class Codes:
-    """Some numbers for each of several windows, from inside a network."""
+    """Some numbers for each of several windows, from inside a network, shape (n_windows, n_codes)."""
 
     values: ScoreArray
     """Shape (n_windows, n_numbers)."""
@@ -39,7 +39,7 @@ class Codes:
 
 @dataclass(frozen=True)
 class Plane:
-    """The two directions in which codes differ most."""
+    """The two directions in which codes differ most, and the windows there, shape (n_windows, 2)."""
 
     points: ScoreArray
     """Position of each window along both, shape (n_windows, 2)."""
@@ -51,9 +51,9 @@ def latent_codes(graph: bytes, kind: Features, features: FloatArray) -> Codes:
     """Return what the network keeps of each window.
 
     Args:
-        graph: The ``.tflite`` file.
+        graph: The bytes of the ``.tflite`` file.
         kind: What the network is given.
-        features: Of one window or more, as ``kind`` makes them.
+        features: As ``kind`` makes them, shape (n_windows, *shape).
     """
     interpreter = _open(graph)
     given, output = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
@@ -164,7 +164,7 @@ def _run(
     wanted: Mapping[str, Any],
     features: FloatArray,
 ) -> ScoreArray:
-    """Return a tensor as real numbers after the graph has run on one window's features."""
+    """Return a tensor as real numbers, in its own shape, after the graph has run on one window's features."""
     stored = features[np.newaxis]
     if given["dtype"] is np.int8:
         scale, zero = given["quantization"]

@@ -44,7 +44,7 @@ def score_over_time(recording: ScoredRecording, manifest: Manifest, rule: AlarmP
 
 
 def row_time(recording: ScoredRecording, manifest: Manifest) -> tuple[float, str]:
-    """Return how far a row moves on the time axis of a recording, and what that axis says."""
+    """Return how far a row moves on the time axis of a recording, in seconds to days, and the axis' label."""
     rate_hz = recording.source.recording.rate_hz or manifest.rate_hz
     if not rate_hz:
         return 1.0, "row"
@@ -60,7 +60,7 @@ def known(recording: ScoredRecording) -> bool:
 
 
 def stretches(recording: ScoredRecording, per_row: float) -> list[Item]:
-    """Return what is labelled in a recording, on an axis on which a row is ``per_row`` long."""
+    """Return what is labelled in a recording, on an axis on which a row of samples is ``per_row`` long."""
     if not known(recording):
         return []
     found: list[Item] = []

@@ -40,7 +40,7 @@ def signal_over_time(recording: ScoredRecording, manifest: Manifest) -> list[str
 
 
 def _value(recording: ScoredRecording, manifest: Manifest, index: int) -> str:
-    """Return mean, lowest and highest of one channel over time."""
+    """Return mean, lowest and highest of one channel over time, in its unit."""
     samples, axis = recording.source.recording.samples[:, index].astype(np.float64), manifest.axes[index]
     starts, step = _stretch_starts(recording, manifest)
     parts = [samples[start : start + step] for start in starts]
@@ -57,7 +57,7 @@ def _value(recording: ScoredRecording, manifest: Manifest, index: int) -> str:
 
 
 def _vibration(recording: ScoredRecording, manifest: Manifest) -> str:
-    """Return RMS and peak over time of the axes that share the first one's unit, together, mean removed."""
+    """Return RMS and peak over time of the axes that share the first one's unit, in g or another."""
     units = [unit_of(axis, manifest) for axis in manifest.axes]
     shown = [i for i, unit in enumerate(units) if unit == units[0]]
     samples = recording.source.recording.samples
@@ -76,7 +76,7 @@ def _vibration(recording: ScoredRecording, manifest: Manifest) -> str:
 
 
 def waveforms(chosen: Sequence[Example], manifest: Manifest) -> list[str]:
-    """Return windows as they were measured, laid over each other on each axis; vibration without its mean."""
+    """Return windows as they were measured, in g or another unit, on each axis; vibration without mean."""
     typical, highest = chosen[0], chosen[-1]
     shown = [
         (highest, "highest" if highest.style == typical.style else highest.style),
@@ -103,7 +103,7 @@ def waveforms(chosen: Sequence[Example], manifest: Manifest) -> list[str]:
 
 
 def spectra(scored: Sequence[ScoredRecording], manifest: Manifest) -> list[str]:
-    """Return the amplitude spectrum of each axis, by label: the median, and where 90 % of the windows lie."""
+    """Return the amplitude spectrum of each axis over Hz, by label: median, and where 90 % of windows lie."""
     length, rate_hz = manifest.window.length, manifest.rate_hz
     x = np.arange(1, length // 2 + 1) * (rate_hz / length if rate_hz else 1.0)
     drawn: list[list[Item]] = [[] for _ in manifest.axes]
@@ -136,7 +136,7 @@ def sample_axis(count: int, manifest: Manifest) -> tuple[Values, str]:
 
 
 def _stretch_starts(recording: ScoredRecording, manifest: Manifest) -> tuple[IndexArray, int]:
-    """Return the first row of each stretch that becomes a point over time, and how long each is."""
+    """Return the first row of each stretch that becomes a point over time, and how many samples each has."""
     n_rows = len(recording.rows)
     step = max(manifest.window.length, -(-n_rows // _STRETCHES))
     return np.arange(0, max(n_rows - step, 0) + 1, step), step

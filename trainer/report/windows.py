@@ -31,7 +31,7 @@ UNKNOWN = Kind(Label.IGNORE, "other", "not labelled")
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """A window worth a look."""
+    """A window worth a look, of shape (length, n_axes)."""
 
     name: str
     """What it is an example of."""
@@ -69,10 +69,10 @@ def some_windows(scored: Sequence[ScoredRecording], kind: Kind, count: int, leng
         scored: The recordings.
         kind: Of the windows.
         count: At most.
-        length: Rows per window.
+        length: Samples per window.
 
     Returns:
-        Shape (n_windows, length, n_axes).
+        Of shape (n_windows, length, n_axes), as recorded: in g, or in each channel's unit.
     """
     places = [
         (recording, starts)
@@ -94,7 +94,7 @@ def examples(scored: Sequence[ScoredRecording], length: int) -> list[Example]:
 
     Args:
         scored: The recordings, with one window or more.
-        length: Rows per window.
+        length: In samples.
     """
     scores, labels = all_scores(scored), all_labels(scored)
     found: list[Example] = []

@@ -55,7 +55,7 @@ _BATCH = 1024
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What each trial needs."""
+    """What each trial needs; windows are features of shape (n_windows, *shape)."""
 
     space: Space
     training: TrainingSettings

@@ -31,7 +31,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_through(path: Path, content: bytes) -> None:
-    """Write a file and bring it to the disk."""
+    """Write the bytes of a file and bring them to the disk."""
     with path.open("wb") as file:
         file.write(content)
         file.flush()

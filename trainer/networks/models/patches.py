@@ -46,7 +46,7 @@ def patch_features(scale_g: tuple[float, ...], length: int) -> PatchFeatures:
 
 
 def layer_sizes(patch: int, n_axes: int) -> list[int]:
-    """Return the widths: input, encoder, bottleneck of n_axes + 3, decoder, output."""
+    """Return the widths: patch of samples, encoder, bottleneck of n_axes + 3, decoder, patch again."""
     return [patch * n_axes, UNITS, n_axes + 3, UNITS, patch * n_axes]
 
 
@@ -66,7 +66,7 @@ def choose_patches(features: FloatArray, patch: int) -> FloatArray:
 
 
 def enough_steps(n_samples: int) -> int:
-    """Return in how many steps each patch of a recording is drawn about ``BATCH`` times.
+    """Return in how many steps each patch of so many samples is drawn about ``BATCH`` times.
 
     Short recordings get ``MIN_STEPS``; more would only teach them by heart.
     """
@@ -189,7 +189,7 @@ def convolutional(weights: Sequence[FloatArray], features: PatchFeatures, length
 
     Args:
         weights: Kernel and bias of each layer, as ``train_folds`` gives them.
-        features: Patch and stride.
+        features: Patch and stride, in samples.
         length: Samples per window.
     """
     import keras

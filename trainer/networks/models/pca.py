@@ -61,7 +61,7 @@ def _principal(features: FloatArray, view: View) -> _Axes:
 
 
 def _observations(features: FloatArray, view: View) -> Array:
-    """Return observations in rows: windows, time steps of all windows, or axes of all windows."""
+    """Return observations, shape (n_observations, size): windows, or all their time steps, or their axes."""
     n_windows, n_steps, n_axes = features.shape
     if view == "time":
         return features.reshape(-1, n_axes).astype(np.float64)
