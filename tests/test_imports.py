@@ -68,6 +68,7 @@ ORDER = {
     "trainer": (
         "errors",
         "rounding",
+        "progress",
         "settings",
         "system",
         "recordings",

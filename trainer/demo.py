@@ -13,10 +13,10 @@ from firmware_bridge.signals import make_signal
 from trainer.bundles.making import FitReport
 from trainer.bundles.writing import Target
 from trainer.fit import fit
+from trainer.progress import OnProgress
 from trainer.recordings.datasets import simulated_source
 from trainer.recordings.synthetic import record
 from trainer.settings import FitSettings, Method, NetworkSettings, TrainingSettings
-from trainer.system.progress import OnProgress
 
 # Half the usual window keeps the file small. The lines are so high because a fault of the demo's size
 # exceeds any line, and the machine shall be quiet for as long as somebody watches.

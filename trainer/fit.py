@@ -26,14 +26,14 @@ from trainer.conversion.quantization import convert_network
 from trainer.errors import ChoiceError
 from trainer.evaluation.modes import ModeFigures, choose_mode, compare_modes
 from trainer.networks.checkpoint import Checkpoint
+from trainer.networks.crossfit import Networks, Task, train_networks
 from trainer.networks.features import fit_features
-from trainer.networks.left_out import Networks, Task, train_networks
 from trainer.networks.models import check_network, with_layers
 from trainer.parts.choosing import SpectrumChoices, choose_spectrum
+from trainer.progress import OnProgress
 from trainer.recordings.datasets import Source
 from trainer.recordings.subject import Subject, take
 from trainer.settings import PATCHES, FitSettings, Quantization
-from trainer.system.progress import OnProgress
 
 
 def fit(

@@ -18,9 +18,9 @@ from trainer.benchmark.events import EventFigures, count_events, observe
 from trainer.benchmark.recordings import Labelled, labelled_robot_arm, valve_files
 from trainer.bundles.writing import Target
 from trainer.fit import fit
+from trainer.progress import OnProgress
 from trainer.recordings.datasets import simulated_source
 from trainer.settings import FitSettings
-from trainer.system.progress import OnProgress
 
 VALVE_TRAINING_ROWS = 400
 """Of each file, by the source's protocol."""

@@ -21,12 +21,12 @@ from trainer.bundles.making import bundle_up
 from trainer.bundles.writing import Target
 from trainer.errors import ChoiceError
 from trainer.fit import converted, laid_out, learn
-from trainer.networks.left_out import Networks
+from trainer.networks.crossfit import Networks
 from trainer.networks.models import default_features
+from trainer.progress import OnProgress
 from trainer.recordings.datasets import simulated_source
 from trainer.recordings.subject import Subject, take
 from trainer.settings import PATCHES, FitSettings, NetworkSettings
-from trainer.system.progress import OnProgress
 
 _SIGMAS = 3.0
 """A simple detector's line lies so many standard deviations above the mean of what it learnt from."""

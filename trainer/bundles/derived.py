@@ -23,9 +23,9 @@ from trainer.errors import DataError
 from trainer.evaluation.false_alarms import FalseAlarms
 from trainer.evaluation.scored import ScoredRecording, check_rate, learnt_from
 from trainer.parts.fitting import refit_parts
+from trainer.progress import OnProgress
 from trainer.recordings.datasets import Source, check_sources
 from trainer.recordings.folds import FoldedWindows, fold_windows
-from trainer.system.progress import OnProgress
 from trainer.system.quiet import diverted_output
 
 MIN_INDEPENDENT = 25

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from trainer.system.progress import OnProgress
+    from trainer.progress import OnProgress
 
 _STEPS = 1000
 

@@ -12,7 +12,7 @@ from agent.inference.arrays import FloatArray
 from agent.inference.model import TFLiteModel
 from trainer.conversion.converter import shared_converter
 from trainer.errors import ConversionError
-from trainer.networks.left_out import REPRESENTATIVES, Network
+from trainer.networks.crossfit import REPRESENTATIVES, Network
 from trainer.settings import QUANTIZATIONS, Quantization
 from trainer.system.quiet import diverted_output
 

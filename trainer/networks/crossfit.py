@@ -105,6 +105,7 @@ def _train_patches(
 ) -> Networks:
     """Train the default networks side by side, in the same steps."""
     dense = _dense_windows(task)
+    # Which windows each network learns from: without a fold, without a group of recordings, from all.
     learnt = [dense.fold != fold for fold in range(dense.count)]
     learnt += [~np.isin(dense.session, group) for group in task.groups]
     learnt.append(np.ones(len(dense.fold), bool))
@@ -166,6 +167,7 @@ def _train_each(
         networks.append(network)
         trained.append(result)
 
+    # Not the fold that is left out stops the training: it would no longer be unseen.
     for fold in range(windows.count):
         check = windows.fold == (fold + 1) % windows.count
         turn((windows.fold != fold) & ~check, check, settings)
