@@ -71,6 +71,7 @@ def bundle_up(
         WindowError: If a sample or score is not finite.
     """
     folded, final = subject.folded, learned.final
+    # The parts that ship have learnt from all windows; those without a fold say what their scores mean.
     scores = out_of_fold(folded, _fitting(learned.folds))
     calibration = calibrate_scores(final.parts(folded.windows), scores, folded.independent)
     manifest = _manifest(

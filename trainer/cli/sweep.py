@@ -113,55 +113,9 @@ def sweep(
         training=TrainingSettings(epochs=epochs, seed=seed, loss=loss),
         bands=bands,
     )
-    _search(
-        healthy,
-        storage,
-        settings,
-        space,
-        objective=objective,
-        chosen=chosen,
-        trials=trials,
-        jobs=jobs,
-        as_json=as_json,
-    )
-
-
-def _search(
-    healthy: tuple[Path, ...],
-    storage: Path,
-    settings: FitSettings,
-    space: Space,
-    *,
-    objective: str | None,
-    chosen: DataChoice,
-    trials: int,
-    jobs: int,
-    as_json: bool,
-) -> None:
-    from trainer.errors import SearchError
-    from trainer.sweep import search, text
-
     job, study = _opened(healthy, storage, settings, space, objective, chosen)
-    with progress_bar() as on_progress:
-        search.search(
-            job,
-            study,
-            storage,
-            trials=trials,
-            jobs=jobs,
-            seed=settings.training.seed,
-            on_trial=lambda done: on_progress(f"trial {done} of {trials}", min(done / trials, 1.0)),
-        )
-    best = text.best_trials(study, job.objective)
-    if not best:
-        reasons = ", ".join(f"{count} x {reason}" for reason, count in text.reasons(study).items())
-        raise SearchError(f"none of {trials} trials came to an end ({reasons}); try another --space")
-    command = text.fit_command(space, best[0], _given(healthy, settings, chosen))
-    if as_json:
-        click.echo(text.as_json(study, job.objective, command))
-    else:
-        table = text.table(study, job.objective, space)
-        click.echo(f"{table}\n\nthe best again, as a bundle:\n{command}")
+    _search(job, study, storage, trials, jobs)
+    _echo_outcome(job, study, _given(healthy, settings, chosen), as_json)
 
 
 def _opened(
@@ -184,6 +138,42 @@ def _opened(
     job = prepare(sources, labelled, settings, space, judged)
     hashes = [source.sha256 for source in (*sources, *(one.source for one in labelled))]
     return job, open_study(storage, {**identify(settings, hashes), "space": repr(space)}, judged)
+
+
+def _search(job: Job, study: optuna.Study, storage: Path, trials: int, jobs: int) -> None:
+    """Run the trials behind a bar.
+
+    Raises:
+        SearchError: If none came to an end.
+    """
+    from trainer.errors import SearchError
+    from trainer.sweep import search, text
+
+    with progress_bar() as on_progress:
+        search.search(
+            job,
+            study,
+            storage,
+            trials=trials,
+            jobs=jobs,
+            seed=job.training.seed,
+            on_trial=lambda done: on_progress(f"trial {done} of {trials}", min(done / trials, 1.0)),
+        )
+    if not text.best_trials(study, job.objective):
+        reasons = ", ".join(f"{count} x {reason}" for reason, count in text.reasons(study).items())
+        raise SearchError(f"none of {trials} trials came to an end ({reasons}); try another --space")
+
+
+def _echo_outcome(job: Job, study: optuna.Study, given: list[str], as_json: bool) -> None:
+    """Print the best trials, and the command that makes a bundle of the very best."""
+    from trainer.sweep import text
+
+    command = text.fit_command(job.space, text.best_trials(study, job.objective)[0], given)
+    if as_json:
+        click.echo(text.as_json(study, job.objective, command))
+    else:
+        table = text.table(study, job.objective, job.space)
+        click.echo(f"{table}\n\nthe best again, as a bundle:\n{command}")
 
 
 def _given(healthy: tuple[Path, ...], settings: FitSettings, chosen: DataChoice) -> list[str]:

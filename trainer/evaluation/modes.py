@@ -77,6 +77,7 @@ def compare_modes(
     """
     some = windows[:: max(len(windows) // _JUDGED, 1)]
     random = np.random.default_rng(seed)
+    # Every mode judges the same windows and defects: what differs is the graph alone.
     defects = [with_defect(kind, some, random) for kind in KINDS]
     exact = graph("float32")
     expected = _auc(part, exact, some, defects)

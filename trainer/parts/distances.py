@@ -17,6 +17,7 @@ from agent.inference.columns import BandColumns, BandScale, Columns, TimeColumns
 from agent.inference.distance import DistancePart
 from agent.inference.features import amplitude_spectrum, mean_square
 from agent.inference.window_numbers import WindowNumbers
+from trainer.rounding import short
 from trainer.settings import USUAL_BANDS
 
 _MAD_TO_SIGMA = 1.4826
@@ -131,9 +132,9 @@ def fit_distance(
         name=name,
         weight=weight,
         columns=columns,
-        centre=_tuple(median + location * spread),
-        whitening=tuple(_tuple(row) for row in whitening),
-        scale=_tuple(spread),
+        centre=short(median + location * spread),
+        whitening=tuple(short(row) for row in whitening),
+        scale=short(spread),
     )
 
 
@@ -161,8 +162,4 @@ def median_deviation(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64
 
 
 def _medians(values: npt.NDArray[np.float64]) -> tuple[float, ...]:
-    return _tuple(np.median(values, axis=0))
-
-
-def _tuple(values: npt.NDArray[np.float64]) -> tuple[float, ...]:
-    return tuple(float(f"{value:.6g}") for value in values)
+    return short(np.median(values, axis=0))

@@ -130,6 +130,7 @@ def prepare(
     window = choose_window(rate_hz, settings.window_length, settings.hop)
     dense = WindowSpec(window.length, max(window.hop // _TRAINING_OVERLAP, 1))
     folded = fold_windows([source.recording for source in sources], dense, settings.folds)
+    # One fold, not all in turn: a search asks which network is better, not how good it is.
     held_out = folded.fold == folded.count - 1
     features = fit_features(settings.features, folded.windows[~held_out], axes, settings.bands)
     check_network(settings.network, features.shape(window.length), settings.features, settings.quantization)
@@ -205,6 +206,7 @@ def open_study(storage: Path, identity: Mapping[str, str], objective: Objective)
         raise SearchError(f"{storage}: is no storage of a search; choose another file") from error
     if not names:
         study.set_user_attr(_IDENTITY, given)
+    # Trials of other data or settings cannot be compared with these, so nothing may be mixed.
     found = study.user_attrs.get(_IDENTITY, {})
     others = [name for name in given if found.get(name) != given[name]]
     if others:

@@ -40,6 +40,7 @@ def loop(model: keras.Model, optimizer: keras.optimizers.Optimizer, learning: Le
     def check_step(state: State, batch: jax.Array) -> tuple[State, jax.Array]:
         return state, total_loss(state[0], state[1], batch, False)[0]
 
+    # JAX functions are pure: what Keras keeps in variables goes in as values, and comes back as values.
     groups: tuple[Sequence[keras.Variable], ...] = (
         model.trainable_variables,
         model.non_trainable_variables,

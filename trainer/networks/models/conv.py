@@ -49,6 +49,7 @@ def build(settings: NetworkSettings, shape: tuple[int, int]) -> keras.Model:
         )(x)
         if settings.dropout:
             x = layers.Dropout(settings.dropout, name=f"dropout_{index}")(x)
+    # The decoder mirrors the encoder; its last layer is linear, as features have no bounds.
     widths = (*settings.units[-2::-1], n_axes)
     for index, filters in enumerate(widths):
         activation = None if index == len(widths) - 1 else settings.activation
