@@ -36,7 +36,7 @@ _RATES = {
 _METRES = {"m/s^2", "m/s²", "m/s2", "m/s/s", "m/(s^2)"}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Contents:
     """What a file holds: vectors of samples, times in seconds, a rate in Hz, and what else there is."""
 
