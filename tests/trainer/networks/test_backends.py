@@ -77,7 +77,7 @@ phase = np.random.default_rng(0).uniform(0.0, 6.28, (80, 1, 2))
 waves = (1.4 * np.sin(np.pi * np.arange(16)[:, None] / 4 + phase)).astype(np.float32)
 settings = TrainingSettings(epochs=20, batch_size=32, learning_rate=0.01)
 losses = {}
-for network in (NetworkSettings("dense", (16, 4, 16), "tanh"), NetworkSettings("vae", (16, 4))):
+for network in (NetworkSettings("dense", (16, 4, 16), activation="tanh"), NetworkSettings("vae", (16, 4))):
     trained, again = (train(waves[:60], waves[60:], network, settings, lambda loss: None) for _ in range(2))
     assert trained.history == again.history
     losses[network.architecture] = (trained.history.loss[0], trained.history.loss[-1])
