@@ -20,7 +20,7 @@ def ramp(n: int = 20, first: float = 0.0) -> Any:
 
 
 def test_channels_are_what_is_no_time_counter_or_label() -> None:
-    contents = Contents({"x": ramp(), "index": ramp(), "label": ramp(), "y (g)": ramp(20, 1.0)})
+    contents = Contents(vectors={"x": ramp(), "index": ramp(), "label": ramp(), "y (g)": ramp(20, 1.0)})
     recording = assemble(HERE, contents, None, 50.0)
     assert recording.columns == ("x", "y (g)")
     assert recording.samples.dtype == np.float32
@@ -31,7 +31,7 @@ def test_channels_are_what_is_no_time_counter_or_label() -> None:
 
 def test_channels_come_in_the_order_asked_for_and_by_other_names() -> None:
     contents = Contents(
-        {"X097_DE_time": ramp(), "X097_FE_time": ramp(20, 5.0)}, aliases={"DE": "X097_DE_time"}
+        vectors={"X097_DE_time": ramp(), "X097_FE_time": ramp(20, 5.0)}, aliases={"DE": "X097_DE_time"}
     )
     assert assemble(HERE, contents, ("X097_FE_time", "DE"), None).samples[0].tolist() == [5.0, 0.0]
 
@@ -41,11 +41,11 @@ def test_channels_come_in_the_order_asked_for_and_by_other_names() -> None:
     [("fs", 8.0), ("FS_Hz", 8.0), ("data.Sampling Rate", 8.0), ("sample_rate (Hz)", 8.0), ("rpm", None)],
 )
 def test_a_number_may_be_the_rate(name: str, rate_hz: float | None) -> None:
-    assert assemble(HERE, Contents({"x": ramp()}, scalars={name: 8.0}), None, None).rate_hz == rate_hz
+    assert assemble(HERE, Contents(vectors={"x": ramp()}, scalars={name: 8.0}), None, None).rate_hz == rate_hz
 
 
 def test_the_place_that_a_format_has_for_the_rate_goes_first() -> None:
-    contents = Contents({"x": ramp()}, scalars={"fs": 8.0}, rate_hz=16.0)
+    contents = Contents(vectors={"x": ramp()}, scalars={"fs": 8.0}, rate_hz=16.0)
     assert assemble(HERE, contents, None, None).rate_hz == 16.0
     with pytest.raises(RecordingError, match="given rate is 8 Hz, but the file says 16 Hz"):
         assemble(HERE, contents, None, 8.0)
@@ -54,12 +54,12 @@ def test_the_place_that_a_format_has_for_the_rate_goes_first() -> None:
 @pytest.mark.parametrize("value", [0.0, -8.0, float("nan"), float("inf")])
 def test_an_impossible_rate_names_its_place(value: float) -> None:
     with pytest.raises(RecordingError, match=r"run\.mat, column 'fs': a sample rate of .* is not possible"):
-        assemble(HERE, Contents({"x": ramp()}, scalars={"fs": value}), None, None)
+        assemble(HERE, Contents(vectors={"x": ramp()}, scalars={"fs": value}), None, None)
 
 
 def test_times_give_rate_and_gaps() -> None:
     times_ms = ramp(200) * 10.0 + np.where(ramp(200) >= 120, 5000.0, 0.0) + 700.0
-    recording = assemble(HERE, Contents({"t (ms)": times_ms, "x": ramp(200)}), None, None)
+    recording = assemble(HERE, Contents(vectors={"t (ms)": times_ms, "x": ramp(200)}), None, None)
     assert recording.rate_hz == pytest.approx(100.0)
     assert recording.segments == (Segment(0, 120), Segment(120, 200))
     assert recording.notes == ("left out: t (ms)", "1 gaps of more than 5 periods, longest 5.01 s")
@@ -67,10 +67,10 @@ def test_times_give_rate_and_gaps() -> None:
 
 def test_times_of_another_length_belong_to_others() -> None:
     contents = Contents(
-        {"time (s)": ramp(7), "x": ramp()}, times_s={"stamps": ramp(7), "clock": ramp() / 4.0}
+        vectors={"time (s)": ramp(7), "x": ramp()}, times_s={"stamps": ramp(7), "clock": ramp() / 4.0}
     )
     assert assemble(HERE, contents, None, None).rate_hz == 4.0
-    assert assemble(HERE, Contents({"time (s)": ramp(7), "x": ramp()}), None, None).rate_hz is None
+    assert assemble(HERE, Contents(vectors={"time (s)": ramp(7), "x": ramp()}), None, None).rate_hz is None
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_times_of_another_length_belong_to_others() -> None:
 )
 def test_times_that_make_no_sense_are_told(times: Any, complaint: str) -> None:
     with pytest.raises(RecordingError, match=complaint):
-        assemble(HERE, Contents({"time (s)": times, "x": ramp()}), None, None)
+        assemble(HERE, Contents(vectors={"time (s)": times, "x": ramp()}), None, None)
 
 
 @pytest.mark.parametrize(
@@ -117,25 +117,30 @@ def test_what_cannot_be_a_recording_is_told_in_one_line(
     vectors: dict[str, Any], columns: tuple[str, ...] | None, complaint: str
 ) -> None:
     with pytest.raises(RecordingError, match=complaint) as caught:
-        assemble(HERE, Contents(vectors), columns, None)
+        assemble(HERE, Contents(vectors=vectors), columns, None)
     assert str(caught.value).startswith("run.mat")
     assert "\n" not in str(caught.value)
 
 
 def test_thirty_two_channels_are_taken() -> None:
-    assert len(assemble(HERE, Contents({f"c{i}": ramp(3) for i in range(32)}), None, None).columns) == 32
+    assert (
+        len(assemble(HERE, Contents(vectors={f"c{i}": ramp(3) for i in range(32)}), None, None).columns) == 32
+    )
 
 
 @pytest.mark.parametrize("unit", ["m/s^2", "m/s²", "m/s2"])
 def test_metres_are_told_from_g(unit: str) -> None:
-    (note,) = assemble(HERE, Contents({f"x ({unit})": ramp()}), None, None).notes
+    (note,) = assemble(HERE, Contents(vectors={f"x ({unit})": ramp()}), None, None).notes
     assert note == "in m/s², while a gateway measures in g: divide by 9.80665"
-    assert assemble(HERE, Contents({"x (g)": ramp()}), None, None).notes == ()
+    assert assemble(HERE, Contents(vectors={"x (g)": ramp()}), None, None).notes == ()
 
 
 def test_all_that_a_file_holds_is_one_line() -> None:
     contents = Contents(
-        {"x": ramp(3)}, times_s={"clock": ramp(2)}, scalars={"rpm": 1796.0}, others={"names": "text"}
+        vectors={"x": ramp(3)},
+        times_s={"clock": ramp(2)},
+        scalars={"rpm": 1796.0},
+        others={"names": "text"},
     )
     assert holdings(contents) == "x (3 samples), clock (2 times), rpm = 1796, names (text)"
     notes = assemble(HERE, contents, None, None).notes
@@ -144,6 +149,6 @@ def test_all_that_a_file_holds_is_one_line() -> None:
 
 def test_a_long_list_of_what_is_left_out_is_cut() -> None:
     vectors = {"x": ramp(3), **{f"c{i}": ramp(3) for i in range(40)}}
-    (note,) = assemble(HERE, Contents(vectors), ("x",), None).notes
+    (note,) = assemble(HERE, Contents(vectors=vectors), ("x",), None).notes
     assert note.startswith("left out: c0, c1")
     assert note.endswith("c31 and 8 more")
