@@ -44,7 +44,7 @@ def test_one_process_answers_all_questions(child: Child) -> None:
     [
         ({"exit": 3}, "exit code 3", False),
         ({"kill": signal.SIGKILL}, "ended by SIGKILL", True),
-        ({"kill": signal.SIGSEGV}, "ended by SIGSEGV", False),
+        ({"kill": signal.SIGABRT}, "ended by SIGABRT", False),
     ],
 )
 def test_a_death_is_told_and_the_next_question_answered(
