@@ -78,6 +78,11 @@ def explained(error: OSError | ValueError, timeout_s: float) -> str:
     match error:
         case ssl.SSLCertVerificationError() if "expired" in error.verify_message:
             return "its certificate has expired; renew it, or check the clock of this gateway"
+        case ssl.SSLCertVerificationError() if "not yet valid" in error.verify_message:
+            return (
+                "its certificate is not yet valid: the clock of this gateway is probably behind; check it "
+                "('timedatectl'), and whether the gateway reaches a time server"
+            )
         case ssl.SSLCertVerificationError():
             return (
                 f"its certificate is not trusted ({error.verify_message}); "
