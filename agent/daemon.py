@@ -122,8 +122,7 @@ class Daemon:
         opened = AlertStore.open(config.database, clock.utc(), config.outbox, config.history)
         self._store = stack.enter_context(opened)
         self._watchdog = Watchdog(sd_notify, clock)
-        folder = config.state_dir / "evidence"
-        self._waveforms = AlertWaveforms(folder, config.evidence, clock, self._watchdog)
+        self._waveforms = AlertWaveforms(config.waveforms, config.evidence, clock, self._watchdog)
         announce = self._new_announcer(listener).announce
         shared = Surroundings(self._store, clock, self._watchdog, announce, self._waveforms)
         self._stations = assembly.stations(config, shared, prepared)

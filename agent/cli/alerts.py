@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,27 +13,42 @@ import click
 from agent.cli.options import config_option, json_option
 
 if TYPE_CHECKING:
+    from agent.judging.alert import AlertEvent
     from agent.storage.alerts import AlertRecord
+
+_UTC = "%Y-%m-%d %H:%M:%SZ"
 
 
 @click.command()
 @config_option
 @click.option("--active", is_flag=True, help="Only those that have not cleared.")
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Newest so many.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="So many, the newest; what is active is always told.",
+)
 @json_option
 def alerts(config_path: Path, active: bool, limit: int, as_json: bool) -> None:
-    """List the alerts on this gateway, newest first; works without the daemon, too."""
+    """List the alerts on this gateway: what is active, then what has cleared, each newest first.
+
+    Works without the daemon, too. Newest is what was written last, whatever the clock said.
+    """
     from agent.config.file import load_config
     from agent.storage.alerts import AlertStore
+    from agent.waveforms.files import waveforms_by_alert
 
-    with AlertStore.read_only(load_config(config_path).database) as store:
+    config = load_config(config_path)
+    with AlertStore.read_only(config.database) as store:
         records = store.alerts(active_only=active, limit=limit)
+    waveforms = waveforms_by_alert(config.waveforms, [record.alert_id for record in records])
     if as_json:
-        click.echo(json.dumps([_as_json(record) for record in records], indent=1))
+        click.echo(json.dumps([_as_json(record, waveforms[record.alert_id]) for record in records], indent=1))
     elif not records:
         click.echo("no alerts")
     for record in () if as_json else records:
-        click.echo("\n".join(_lines(record)))
+        click.echo("\n".join(_lines(record, waveforms[record.alert_id])))
 
 
 @click.command()
@@ -49,19 +65,33 @@ def acknowledge(alert_id: str, by: str | None, config_path: Path) -> None:
     click.echo(f"acknowledged {answer['alert_id']}")
 
 
-def _lines(record: AlertRecord) -> list[str]:
-    event = record.last_event
-    until = f"cleared {record.cleared_at:%Y-%m-%d %H:%M:%S}" if record.cleared_at else "ACTIVE"
+def _lines(record: AlertRecord, waveforms: Sequence[Path]) -> list[str]:
+    return [*_title(record), *_seen(record.last_event), *(f"  waveform: {path}" for path in waveforms)]
+
+
+def _title(record: AlertRecord) -> list[str]:
+    until = f"cleared {record.cleared_at:{_UTC}}" if record.cleared_at else "ACTIVE"
     seen = f", seen by {record.acknowledged_by}" if record.acknowledged_by else ""
-    sent = "delivered" if record.delivered else "not delivered yet"
-    simulated = "  SIMULATED" if event.simulated else ""
-    lines = [
-        f"{record.raised_at:%Y-%m-%d %H:%M:%S}  {str(record.level).upper():<7}  {record.sensor}  "
+    simulated = "  SIMULATED" if record.last_event.simulated else ""
+    return [
+        f"{record.raised_at:{_UTC}}  {str(record.level).upper():<7}  {record.sensor}  "
         f"{until}{seen}{simulated}",
-        f"  {record.alert_id}  {_cause(record)}, {sent}",
+        f"  {record.alert_id}  {_cause(record)}{_delivery(record)}",
     ]
+
+
+def _delivery(record: AlertRecord) -> str:
+    """Return how far it got; nothing is said of one that was never to be sent."""
+    if record.delivered:
+        return ", delivered"
+    return ", not delivered yet" if record.waiting else ""
+
+
+def _seen(event: AlertEvent) -> list[str]:
+    """Return what the detector saw at the last event, or what is wrong with the sensor."""
     if event.reason:
-        return [*lines, f"  {event.reason}"]
+        return [f"  {event.reason}"]
+    lines = []
     if event.contributions:
         places = ", ".join(f"{c.where} {c.share:.0%}" for c in event.contributions[:3])
         lines.append(f"  most abnormal: {places}")
@@ -78,10 +108,11 @@ def _cause(record: AlertRecord) -> str:
     if event.reason:
         return "the SENSOR, not the machine"
     persistence = f", by persistence over {event.windows} windows" if event.rule == "persistence" else ""
-    return f"score {record.score:.2f}, {event.part} of {event.model}{persistence}"
+    score = f"score {record.score:.2f} (threshold {event.threshold:.2f})"
+    return f"{score}, {event.part} of {event.model}{persistence}"
 
 
-def _as_json(record: AlertRecord) -> dict[str, Any]:
+def _as_json(record: AlertRecord, waveforms: Sequence[Path]) -> dict[str, Any]:
     from agent.judging.alert import event_to_json
     from agent.utc import format_utc
 
@@ -101,5 +132,7 @@ def _as_json(record: AlertRecord) -> dict[str, Any]:
         "sent_at": utc("sent_at"),
         "delivered_at": utc("delivered_at"),
         "delivered": record.delivered,
+        "waiting": record.waiting,
+        "waveforms": [str(path) for path in waveforms],
         "last_event": event_to_json(record.last_event),
     }

@@ -49,6 +49,11 @@ class Config:
         return self.state_dir / "judder.db"
 
     @property
+    def waveforms(self) -> Path:
+        """The folder of the waveforms around alerts."""
+        return self.state_dir / "evidence"
+
+    @property
     def control_socket(self) -> Path:
         """The one door for commands."""
         return self.runtime_dir / "control.sock"

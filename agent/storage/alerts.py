@@ -50,6 +50,8 @@ class AlertRecord:
     last_event: AlertEvent
     delivered: bool
     """True if the broker confirmed the messages of all its events."""
+    waiting: bool
+    """True if a message of it waits to be delivered; never where there was no uplink."""
 
     @property
     def active(self) -> bool:
@@ -186,13 +188,23 @@ class AlertStore:
             self.outbox.waiting.set()
 
     def alerts(self, *, active_only: bool = False, limit: int = 100) -> list[AlertRecord]:
-        """Return the alerts, the newest first.
+        """Return all alerts that are active, then those that have cleared; each the newest first.
+
+        The order is that of writing, for the clock may have been wrong.
+
+        Args:
+            active_only: Leave out those that have cleared.
+            limit: How many at least of all, if there are so many; what is active is never left out.
 
         Raises:
             StoreError: If the database cannot be read.
         """
-        which = "WHERE cleared_at IS NULL" if active_only else ""
-        return self._select(f"{which} ORDER BY raised_at DESC, alert.alert_id DESC LIMIT ?", limit)
+        active = self._select(f"WHERE cleared_at IS NULL {_NEWEST_FIRST}")
+        if active_only or len(active) >= limit:
+            return active
+        return active + self._select(
+            f"WHERE cleared_at IS NOT NULL {_NEWEST_FIRST} LIMIT ?", limit - len(active)
+        )
 
     def active_alerts(self) -> int:
         """Return how many alerts have not cleared.
@@ -214,9 +226,7 @@ class AlertStore:
         Raises:
             StoreError: If the database cannot be read.
         """
-        found = self._select(
-            "WHERE sensor = ? AND cleared_at IS NULL ORDER BY raised_at DESC, alert.alert_id DESC", sensor
-        )
+        found = self._select(f"WHERE sensor = ? AND cleared_at IS NULL {_NEWEST_FIRST}", sensor)
         return next((record for record in found if record.last_event.subject is subject), None)
 
     def acknowledge(self, alert_id: str, by: str, at: datetime) -> AlertRecord:
@@ -250,13 +260,13 @@ class AlertStore:
             raise StoreError(self.path, f"more than one alert begins with '{beginning}'; give more of the id")
         return str(rows[0][0])
 
-    def _select(self, clause: str, parameter: str | int) -> list[AlertRecord]:
+    def _select(self, clause: str, *parameters: str | int) -> list[AlertRecord]:
         with self.database.reading() as connection:
-            rows = connection.execute(f"{_ALERTS} {clause}", (parameter,)).fetchall()
+            rows = connection.execute(f"{_ALERTS} {clause}", parameters).fetchall()
         return [self._read_alert(row) for row in rows]
 
     def _read_alert(self, row: tuple[Any, ...]) -> AlertRecord:
-        alert_id, sensor, level, score, *times, acknowledged_by, document, undelivered = row
+        alert_id, sensor, level, score, *times, acknowledged_by, document, undelivered, waiting = row
         raised_at, escalated_at, cleared_at, acknowledged_at, sent_at, delivered_at = map(
             _optional_utc, times
         )
@@ -279,18 +289,24 @@ class AlertStore:
             delivered_at=delivered_at,
             last_event=last_event,
             delivered=undelivered == 0,
+            waiting=bool(waiting),
         )
 
 
 _ALERTS = """
     SELECT alert.alert_id, sensor, level, score, raised_at, escalated_at, cleared_at,
         acknowledged_at, last.sent_at, last.delivered_at, acknowledged_by, last.document,
-        (SELECT count(*) FROM event WHERE event.alert_id = alert.alert_id AND delivered_at IS NULL)
+        (SELECT count(*) FROM event WHERE event.alert_id = alert.alert_id AND delivered_at IS NULL),
+        EXISTS (
+            SELECT 1 FROM event JOIN outbox ON message_id = event_id WHERE event.alert_id = alert.alert_id
+        )
     FROM alert JOIN event AS last ON last.sequence =
         (SELECT max(sequence) FROM event WHERE event.alert_id = alert.alert_id)
 """
 
-# By order of insertion, for the clock may have been wrong.
+# By order of insertion, for the clock may have been wrong. The table itself stands in it: nothing is sorted.
+_NEWEST_FIRST = "ORDER BY alert.rowid DESC"
+
 _SUPERFLUOUS = """
     SELECT alert_id FROM alert WHERE cleared_at IS NOT NULL AND rowid <= (
         SELECT rowid FROM alert WHERE cleared_at IS NOT NULL ORDER BY rowid DESC LIMIT 1 OFFSET ?

@@ -13,11 +13,11 @@ from agent.judging.alert import AlertEvent, Change
 from agent.sensing.ring_buffer import RingBuffer
 from agent.sensing.sampler import SamplerStatus
 from agent.system.watchdog import Watchdog
+from agent.waveforms.files import make_room, mark_newest
 from agent.waveforms.recorder import start_of, wave_info
 from firmware_bridge.clock import NS_PER_S, Clock
 from firmware_bridge.errors import RecordingError
 from firmware_bridge.recording import Gap, WavWriter
-from firmware_bridge.recording.side_car import side_car_path
 
 logger = logging.getLogger(__name__)
 
@@ -145,37 +145,29 @@ class AlertWaveforms:
         """Write a capture and make room; a disk that refuses is told once."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._write(capture)
-            self._make_room()
+            if self._write(capture):
+                mark_newest(capture.path)
+                self._make_room(capture.path)
             self._writing = True
         except (RecordingError, OSError) as error:
             if self._writing:
                 logger.error("no evidence is kept: %s", error)
             self._writing = False
 
-    def _write(self, capture: _Capture) -> None:
+    def _write(self, capture: _Capture) -> bool:
+        """Return False if there is nothing to write."""
         ring, status = capture.source.ring, capture.source.status()
         first = max(capture.first, ring.oldest())
         window = ring.copy(first, min(capture.last, ring.total) - first) if ring.total > first else None
         if window is None or status.info is None or capture.path.exists():  # asked for twice within a second
-            return
+            return False
         start = start_of(window, status.rate_hz, self._clock)
         info = wave_info(status.info, status.rate_hz, start, capture.note)
         gaps = [Gap(gap.at - first, gap.lost) for gap in ring.gaps(first, first + len(window.samples))]
         with WavWriter(capture.path, info) as writer:
             writer.append(window.samples, gaps)
         logger.info("evidence kept in %s", capture.path)
+        return True
 
-    def _make_room(self) -> None:
-        """Delete the oldest waveforms beyond the limit in bytes; their names begin with their time."""
-        files = sorted(self._folder.glob("*.wav"), reverse=True)
-        kept = 0.0
-        for path in files:
-            kept += _size(path)
-            if kept > self._settings.max_mb * _MEGABYTE:
-                path.unlink(missing_ok=True)
-                side_car_path(path).unlink(missing_ok=True)
-
-
-def _size(path: Path) -> int:
-    return sum(file.stat().st_size for file in (path, side_car_path(path)) if file.exists())
+    def _make_room(self, just_written: Path | None = None) -> None:
+        make_room(self._folder, self._settings.max_mb * _MEGABYTE, just_written)

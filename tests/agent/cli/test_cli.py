@@ -16,8 +16,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from agent.cli.main import main
+from agent.config.names import GatewayName
 from agent.judging.alert import AlertEvent, Rule
 from agent.storage.alerts import AlertStore
+from agent.uplink.messages import alert_message
 
 MakeBundle = Callable[..., Path]
 
@@ -244,8 +246,26 @@ def test_alerts_tell_by_which_rule(config: Path, make_event: Callable[..., Alert
     newest, oldest = [
         line for line in judder("alerts", "--config", config).output.splitlines() if "score" in line
     ]
-    assert "score 1.40, spectrum of pump-1.0.0, by persistence over 412 windows" in oldest
+    rule = "score 1.40 (threshold 3.50), spectrum of pump-1.0.0, by persistence over 412 windows"
+    assert oldest.endswith(rule)  # without an uplink nothing is said of delivery
     assert "persistence" not in newest
+
+
+def test_alerts_tell_the_zone_the_delivery_and_the_waveforms(
+    config: Path, make_event: Callable[..., AlertEvent]
+) -> None:
+    event = make_event(1, alert=1)
+    waveform = config.parent / "evidence" / f"20260301T120001Z-motor-raised-{event.alert_id}.wav"
+    waveform.parent.mkdir()
+    waveform.write_bytes(b"")
+    with AlertStore(config.parent / "judder.db") as store:
+        store.record(event, alert_message(event, GatewayName("plant-1", "gw-3")))
+    title, cause, *_, last = judder("alerts", "--config", config).output.splitlines()
+    assert title == "2026-03-01 12:00:01Z  WARNING  motor  ACTIVE  SIMULATED"
+    assert cause.endswith("(threshold 3.50), spectrum of pump-1.0.0, not delivered yet")
+    assert last == f"  waveform: {waveform}"
+    (alert,) = json.loads(judder("alerts", "--json", "--config", config).output)
+    assert (alert["waiting"], alert["delivered"], alert["waveforms"]) == (True, False, [str(waveform)])
 
 
 @pytest.mark.parametrize(

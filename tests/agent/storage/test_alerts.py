@@ -71,12 +71,80 @@ def test_the_life_of_an_alert(store: AlertStore, make_event: MakeEvent) -> None:
     assert record.acknowledged_at is None
 
 
-def test_alerts_come_newest_first(store: AlertStore, make_event: MakeEvent) -> None:
+def numbers_of(store: AlertStore, *, active_only: bool = False, limit: int = 100) -> list[str]:
+    return [record.alert_id[-1] for record in store.alerts(active_only=active_only, limit=limit)]
+
+
+def test_what_is_active_comes_first_and_always(store: AlertStore, make_event: MakeEvent) -> None:
     record_all(store, [make_event(n, alert=n) for n in range(1, 6)])
-    record_all(store, [make_event(6, alert=2, change=Change.CLEARED)])
-    assert [record.alert_id[-1] for record in store.alerts()] == ["5", "4", "3", "2", "1"]
-    assert [record.alert_id[-1] for record in store.alerts(limit=2)] == ["5", "4"]
-    assert [record.alert_id[-1] for record in store.alerts(active_only=True)] == ["5", "4", "3", "1"]
+    record_all(store, [make_event(n + 10, alert=n, change=Change.CLEARED) for n in (1, 2, 4)])
+    assert numbers_of(store) == ["5", "3", "4", "2", "1"]
+    assert numbers_of(store, limit=1) == ["5", "3"]
+    assert numbers_of(store, limit=3) == ["5", "3", "4"]
+    assert numbers_of(store, active_only=True, limit=1) == ["5", "3"]
+
+
+@pytest.mark.parametrize("years", [-56, -1, 30])
+def test_the_order_of_alerts_is_that_of_writing(store: AlertStore, make_event: MakeEvent, years: int) -> None:
+    """The clock was set by so much when half of them were written."""
+    clock = timedelta(days=365 * years)
+    for n in range(1, 7):
+        event = make_event(n, alert=n)
+        event = replace(event, at=event.at + clock) if n > 3 else event
+        store.record(event, None)
+        if n != 5:
+            store.record(replace(event, event_id=f"cleared-{n}", change=Change.CLEARED), None)
+    assert numbers_of(store) == ["5", "6", "4", "3", "2", "1"]
+    assert numbers_of(store, limit=1) == ["5"]
+
+
+def test_the_sensors_alert_that_is_still_open_is_the_last_written(
+    store: AlertStore, make_event: MakeEvent
+) -> None:
+    store.record(make_event(1, alert=1), None)
+    store.record(replace(make_event(2, alert=2), at=datetime(1970, 1, 1, tzinfo=UTC)), None)
+    record = store.open_alert("motor")
+    assert record is not None
+    assert record.alert_id[-1] == "2"
+
+
+def test_listing_alerts_takes_the_same_however_many_there_are(
+    store: AlertStore, make_event: MakeEvent
+) -> None:
+    """Counted in steps of SQLite's virtual machine, which no other process changes."""
+
+    def steps() -> int:
+        counted = 0
+
+        def count() -> int:
+            nonlocal counted
+            counted += 1
+            return 0
+
+        with store.database.reading() as connection:
+            connection.set_progress_handler(count, 100)
+            store.alerts(limit=20)
+            connection.set_progress_handler(None, 0)
+        return counted
+
+    def clear_alerts(numbers: range) -> None:
+        with store.database.transaction() as connection:
+            for n in numbers:
+                event = json.dumps(event_to_json(make_event(n, alert=n)))
+                connection.execute(
+                    "INSERT INTO alert (alert_id, sensor, level, score, raised_at, cleared_at)"
+                    " VALUES (?, 'motor', 1, 4.0, ?, ?)",
+                    (f"alert-{n}", "2026-03-01T12:00:00.000000Z", "2026-03-01T12:00:01.000000Z"),
+                )
+                connection.execute(
+                    "INSERT INTO event (event_id, alert_id, document) VALUES (?, ?, ?)",
+                    (f"event-{n}", f"alert-{n}", event),
+                )
+
+    clear_alerts(range(30))
+    few = steps()
+    clear_alerts(range(30, 3_000))
+    assert steps() <= few + 1
 
 
 def test_a_sensor_has_an_alert_of_its_own(store: AlertStore, make_event: MakeEvent) -> None:
@@ -134,7 +202,20 @@ def test_without_an_uplink_nothing_waits(store: AlertStore, make_event: MakeEven
     store.record(make_event(1), None)
     assert store.outbox.depth() == 0
     assert not store.outbox.waiting.is_set()
-    assert not store.alerts()[0].delivered
+    (record,) = store.alerts()
+    assert (record.delivered, record.waiting) == (False, False)
+
+
+def test_an_alert_waits_until_all_its_messages_are_confirmed(
+    store: AlertStore, make_event: MakeEvent
+) -> None:
+    record_all(store, life_of_an_alert(make_event))
+    first, second, third = store.outbox.next(10)
+    assert store.alerts()[0].waiting
+    store.outbox.settle(Delivery(SENT, NOW, confirmed=(first, second)))
+    assert store.alerts()[0].waiting
+    store.outbox.settle(Delivery(SENT, NOW, confirmed=(third,)))
+    assert not store.alerts()[0].waiting
 
 
 def test_an_event_and_its_message_are_stored_together_or_not_at_all(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -129,6 +131,38 @@ def test_the_oldest_make_room(tmp_path: Path) -> None:
         bench.evidence.turn()
     assert [path.exists() for path in paths] == [False] * 3 + [True] * 4
     assert len(list(bench.folder.iterdir())) == 8
+
+
+def test_a_new_waveform_stays_where_the_clock_is_behind_that_of_the_older_ones(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, WaveformSettings(before_s=1.0, after_s=0.5, max_mb=0.02))
+    bench.folder.mkdir()
+    ahead_s = datetime(2099, 1, 1, tzinfo=UTC).timestamp()
+    older = [bench.folder / f"20990101T00000{n}Z-press-raised-{n}.wav" for n in (2, 0, 1)]
+    for turn, path in enumerate(older):
+        path.write_bytes(bytes(8_000))
+        os.utime(path, (ahead_s + turn, ahead_s + turn))
+    bench.feed(2.0)
+    first = bench.capture("raised-3")
+    bench.feed(1.0)
+    bench.evidence.turn()
+    assert [path.exists() for path in [*older, first]] == [False, False, True, True]
+    second = bench.capture("raised-4")
+    bench.feed(1.0)
+    bench.evidence.turn()
+    assert [path.exists() for path in [*older, first, second]] == [False, False, False, True, True]
+
+
+def test_what_was_just_written_stays_even_if_it_alone_is_too_large(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, WaveformSettings(before_s=1.0, after_s=0.5, max_mb=0.001))
+    bench.feed(2.0)
+    first = bench.capture("raised-1")
+    bench.feed(1.0)
+    bench.evidence.turn()
+    assert first.exists()
+    second = bench.capture("raised-2")
+    bench.feed(1.0)
+    bench.evidence.turn()
+    assert (first.exists(), second.exists()) == (False, True)
 
 
 def test_none_is_kept_if_none_is_wanted(tmp_path: Path) -> None:
