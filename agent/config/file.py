@@ -66,7 +66,7 @@ def load_config(path: Path) -> Config:
         ConfigError: With every problem: file, key path, value and what was expected.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ConfigError(path, [f"cannot be read: {error.strerror}; give one with --config FILE"]) from error
     except UnicodeDecodeError as error:

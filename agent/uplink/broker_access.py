@@ -53,7 +53,7 @@ def password(settings: BrokerSettings, environ: Mapping[str, str] = os.environ) 
 
 def _first_line(path: Path, what: str, where: str) -> str | None:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise UplinkError(f"{what} {path}: {reason}; check {where}") from error

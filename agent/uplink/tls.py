@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import select
 import ssl
+from codecs import BOM_UTF8
 from pathlib import Path
 
 from agent.config.uplink import TlsSettings
@@ -104,12 +105,18 @@ def _load_certificate(context: ssl.SSLContext, cert_file: Path, key_file: Path |
 
 def _check_readable(path: Path, key: str) -> None:
     try:
-        path.open("rb").close()
+        with path.open("rb") as file:
+            marked = file.read(len(BOM_UTF8)) == BOM_UTF8
     except OSError as error:
         raise UplinkError(
             f"TLS file {path}: {error.strerror}; check {key} in [uplink.tls], and that the daemon's user may "
             "read it"
         ) from error
+    if marked:  # OpenSSL does not find the first block behind it
+        raise UplinkError(
+            f"TLS file {path}: begins with a byte order mark; save it without one; "
+            f"check {key} in [uplink.tls]"
+        )
 
 
 def _reason(error: OSError | ValueError) -> str:

@@ -99,7 +99,7 @@ def read_side_car(path: Path) -> WaveInfo:
     """
     beside = side_car_path(path)
     try:
-        document = json.loads(beside.read_text(encoding="utf-8"))
+        document = json.loads(beside.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         message = f"has no side-car {beside.name}, so the g of a count and the true rate are not known"
         raise RecordingError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from codecs import BOM_UTF8
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def load_key(path: Path) -> Signer:
         KeyFileError: If the file cannot be read, or holds no key.
     """
     try:
-        return Signer(SigningKey(path.read_bytes().strip(), encoder=HexEncoder))
+        return Signer(SigningKey(path.read_bytes().removeprefix(BOM_UTF8).strip(), encoder=HexEncoder))
     except OSError as error:
         raise KeyFileError(path, f"cannot be read: {error.strerror}") from error
     except (ValueError, TypeError, CryptoError) as error:

@@ -124,7 +124,7 @@ def load_space(path: Path, architecture: str) -> Space:
         SpaceError: If it cannot be read, or a key or value makes no sense.
     """
     try:
-        document = parse_toml(path.read_text(encoding="utf-8"))
+        document = parse_toml(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise SpaceError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,19 @@ def test_the_example_beside_the_unit_is_good() -> None:
 
 def test_the_embedded_demo_is_good() -> None:
     assert load_config(ROOT / "agent/demo/demo.toml").sensors["demo"].simulated
+
+
+def test_a_byte_order_mark_is_read_over(tmp_path: Path) -> None:
+    path = tmp_path / "judder.toml"
+    path.write_bytes(BOM_UTF8 + GOOD.replace("\n", "\r\n").encode())
+    assert load_config(path).gateway.site == "plant-1"
+
+
+def test_another_encoding_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "judder.toml"
+    path.write_text(GOOD, encoding="utf-16")
+    with pytest.raises(ConfigError, match="is not UTF-8 text"):
+        load_config(path)
 
 
 def test_the_bundles_of_an_ensemble_start_at_the_file(tmp_path: Path) -> None:

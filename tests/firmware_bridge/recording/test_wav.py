@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import wave
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -254,6 +255,13 @@ def test_truncated_and_foreign_files(
 def test_broken_side_cars(make_wav: MakeWav, change: dict[str, Any], message: str) -> None:
     with pytest.raises(RecordingError, match=message):
         load_recording(make_wav(**change))
+
+
+def test_a_byte_order_mark_before_a_side_car_is_read_over(make_wav: MakeWav) -> None:
+    path = make_wav()
+    beside = path.with_suffix(".json")
+    beside.write_bytes(BOM_UTF8 + beside.read_bytes())
+    assert load_recording(path).rate_hz == INFO.rate_hz
 
 
 @pytest.mark.parametrize("text", ["{", "[" * 100_000])

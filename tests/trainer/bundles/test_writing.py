@@ -7,6 +7,7 @@ import json
 import os
 import stat
 import zipfile
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -186,6 +187,13 @@ def test_a_known_key_gives_the_known_signature(tmp_path: Path) -> None:
     public, signature = load_key(key).signature(b"\x72").decode().split()
     assert public == "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c"
     assert signature.startswith("92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da")
+
+
+def test_a_byte_order_mark_before_a_key_is_read_over(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    signer = make_key(path)
+    path.write_bytes(BOM_UTF8 + path.read_bytes().strip() + b"\r\n")
+    assert load_key(path).public_key == signer.public_key
 
 
 @pytest.mark.parametrize("content", [b"", b"not a key", b"\xff" * 64, b"ab" * 31])

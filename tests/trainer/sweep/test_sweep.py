@@ -271,8 +271,8 @@ def test_width_depth_and_latent_size_become_layers(architecture: str, units: tup
 def test_a_file_names_what_it_changes(tmp_path: Path) -> None:
     path = tmp_path / "space.toml"
     path.write_text(
-        'activation = "tanh"\nwidth = { low = 4, high = 8 }\ndropout = { choices = [0.0, 0.25] }\n'
-    )
+        '\ufeffactivation = "tanh"\nwidth = { low = 4, high = 8 }\ndropout = { choices = [0.0, 0.25] }\n'
+    )  # as some editors save it
     space = {dimension.name: dimension for dimension in load_space(path, "dense").dimensions}
     assert space["activation"].choices == ("tanh",)
     assert (space["width"].low, space["width"].high, space["width"].log) == (4, 8, False)
