@@ -5,23 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
 from agent.cli.options import json_option
 from agent.cli.run import stop_event
-from agent.cli.sensor_options import SensorOptions, chosen_sensor, described_sensor, sensor_options
+from agent.cli.sensor_options import SensorOptions, chosen_sensor, i2c_bus, sensor_options
+from agent.cli.sensor_scan import scan
 
 if TYPE_CHECKING:
-    from agent.config.sensor import Sensor
-    from firmware_bridge.bus.protocol import I2CBus
     from firmware_bridge.chip.accelerometer import Accelerometer
     from firmware_bridge.clock import Clock
-
-
-_HELD = 'is read by a driver of the kernel: bus = "iio:NAME" (ls /sys/bus/iio/devices), or unload it'
 
 
 @click.group()
@@ -29,25 +24,7 @@ def sensor() -> None:
     """Find, probe, read and test sensors. Stop the daemon first: a sensor has one reader."""
 
 
-@sensor.command()
-@sensor_options
-@json_option
-def scan(options: SensorOptions, as_json: bool) -> None:
-    """Tell which accelerometers are on a bus, by their identity registers; writes nothing."""
-    from firmware_bridge.chip.identity import scan as scan_bus
-    from firmware_bridge.chips import CHIPS
-
-    with _bus(_on_that_bus(options)) as bus:
-        answers = scan_bus(bus, CHIPS.values())
-        name = bus.name
-    if as_json:
-        click.echo(json.dumps([vars(answer) for answer in answers]))
-    else:
-        for answer in answers:
-            unknown = _HELD if answer.held else "answers, but is no chip that judder knows"
-            click.echo(f"0x{answer.address:02x}  {answer.chip or unknown}")
-    if not any(answer.chip for answer in answers):
-        raise click.ClickException(f"{name}: no accelerometer found; check wiring, address jumper and power")
+sensor.add_command(scan)
 
 
 @sensor.command()
@@ -60,7 +37,7 @@ def probe(options: SensorOptions, as_json: bool) -> None:
     from firmware_bridge.clock import SystemClock
 
     chosen = chosen_sensor(options)
-    with _bus(chosen) as bus:
+    with i2c_bus(chosen) as bus:
         accelerometer = open_on(chosen, bus, SystemClock())
         assert isinstance(accelerometer, Configured)
         registers = accelerometer.configuration()
@@ -145,28 +122,6 @@ def rate(options: SensorOptions, as_json: bool, seconds: float) -> None:
         f"{measured.rate_hz:.2f} Hz, give or take {measured.uncertainty_hz:.2f}: {off:+.2f} % of the nominal "
         f"{measured.nominal_hz:g} Hz ({measured.samples} samples in {measured.seconds:.1f} s)"
     )
-
-
-def _on_that_bus(options: SensorOptions) -> Sensor:
-    """Return a sensor that stands for the bus; which chip is there is the question."""
-    from agent.config.sensor import IIO, SIMULATED
-    from firmware_bridge.chips import CHIPS
-
-    if options.bus is None or options.chip is not None or options.bus.startswith((SIMULATED, IIO)):
-        return chosen_sensor(options)
-    return described_sensor(replace(options, chip=next(iter(CHIPS))), options.bus)
-
-
-@contextmanager
-def _bus(chosen: Sensor) -> Iterator[I2CBus]:
-    from agent.config.sensor import IIO
-    from agent.sensing.opening import sensor_bus
-    from firmware_bridge.clock import SystemClock
-
-    if chosen.bus.startswith(IIO):
-        raise click.UsageError(f"{chosen.bus} belongs to the kernel's driver; try: judder sensor read")
-    with sensor_bus(chosen, SystemClock()) as bus:
-        yield bus
 
 
 @contextmanager

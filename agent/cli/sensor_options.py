@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -88,6 +89,24 @@ def described_sensor(options: SensorOptions, bus: str) -> Sensor:
     return _sensor(options, bus, found.chip or "", found.address)
 
 
+@contextmanager
+def i2c_bus(chosen: Sensor) -> Iterator[I2CBus]:
+    """Give a sensor's I2C bus; closed at the end.
+
+    Raises:
+        click.UsageError: If the kernel's driver has the sensor, so that nobody else can ask it.
+        BusError: If the bus cannot be opened.
+    """
+    from agent.config.sensor import IIO
+    from agent.sensing.opening import sensor_bus
+    from firmware_bridge.clock import SystemClock
+
+    if chosen.bus.startswith(IIO):
+        raise click.UsageError(f"{chosen.bus} belongs to the kernel's driver; try: judder sensor read")
+    with sensor_bus(chosen, SystemClock()) as bus:
+        yield bus
+
+
 def find_chip(bus: I2CBus, address: int | None) -> Answer:
     """Return the known chip at an address, or the only one on the bus; nothing is written.
 
@@ -96,21 +115,23 @@ def find_chip(bus: I2CBus, address: int | None) -> Answer:
         BusError: If nobody answers at the address, or the bus fails.
         SensorError: If what answers there is not known.
     """
-    from firmware_bridge.chip.identity import Answer, identify, scan
+    from firmware_bridge.chip.identity import look_at, scan, told
     from firmware_bridge.chips import CHIPS
     from firmware_bridge.errors import SensorError
 
     if address is not None:
         bus.read(address, 0, 1)
-        chip = identify(bus, address, CHIPS.values())
-        if chip is None:
-            known = ", ".join(CHIPS)
-            raise SensorError(f"{bus.name} at 0x{address:02x}: answers as no chip that is known: {known}")
-        return Answer(address, chip)
-    found = [answer for answer in scan(bus, CHIPS.values()) if answer.chip is not None]
+        there = look_at(bus, address, CHIPS.values())
+        if there.chip is None:
+            raise SensorError(f"{bus.name} at 0x{address:02x}: {told(there)}; known are: {', '.join(CHIPS)}")
+        return there
+    answers = scan(bus, CHIPS.values())
+    found = [answer for answer in answers if answer.chip is not None]
     if len(found) == 1:
         return found[0]
-    listed = ", ".join(f"{answer.chip} at 0x{answer.address:02x}" for answer in found) or "no known chip"
+    unknown = [f"at 0x{answer.address:02x} {told(answer)}" for answer in answers if not answer.held]
+    listed = ", ".join(f"{answer.chip} at 0x{answer.address:02x}" for answer in found)
+    listed = listed or "; ".join(["no known chip", *unknown])
     raise click.UsageError(f"say which one with --address; {bus.name} has {listed}")
 
 

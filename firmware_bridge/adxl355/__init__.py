@@ -14,6 +14,9 @@ CHIP = Chip(
         Register.DEVID_MST: DEVID_MST_VALUE,
         Register.PARTID: PARTID_VALUE,
     },
+    alike=("ADXL357 with five times the range",),
+    # Linux, drivers/iio/accel/adxl355_core.c.
+    relatives={0xE9: "ADXL359"},
     bits_per_sample=9 * 9,
     driver="firmware_bridge.adxl355.driver:ADXL355",
     simulator="firmware_bridge.adxl355.simulator:SimulatedADXL355",

@@ -57,6 +57,12 @@ class I2CBus(Protocol):
         ...
 
 
+def bus_names(devices: Path = Path("/dev")) -> list[str]:
+    """Return the I2C buses of this machine by their device nodes, in the order of their numbers."""
+    nodes = [node for node in devices.glob("i2c-*") if node.name.removeprefix("i2c-").isdecimal()]
+    return [str(node) for node in sorted(nodes, key=lambda node: int(node.name.removeprefix("i2c-")))]
+
+
 def open_bus(name: str) -> I2CBus:
     """Open a real bus of this machine.
 

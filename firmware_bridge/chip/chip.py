@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 
@@ -17,6 +17,10 @@ class Chip:
     """7-bit I2C addresses that it can have; the usual one first."""
     identity: Mapping[IntEnum, int]
     """Its identity registers with their values."""
+    alike: tuple[str, ...] = ()
+    """Chips with the same identity, as their makers write them; of those that measure otherwise, how."""
+    relatives: Mapping[int, str] = field(default_factory=dict)
+    """Chips that are sold in its place but have no driver here, by what its identity register reads there."""
     bits_per_sample: int
     """Bits on the wire for each sample that is drained, at nine a byte (the acknowledge is one)."""
     driver: str

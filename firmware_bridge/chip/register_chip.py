@@ -7,7 +7,7 @@ from enum import IntEnum
 
 from firmware_bridge.bus.protocol import I2CBus
 from firmware_bridge.chip.chip import Chip
-from firmware_bridge.chip.identity import identify
+from firmware_bridge.chip.identity import look_at
 from firmware_bridge.errors import SensorError
 
 Setting = tuple[IntEnum, int]
@@ -74,12 +74,17 @@ class RegisterChip:
         for register, value in self._chip.identity.items():
             found = self.value(register)
             if found != value:
-                name = identify(self._bus, self._address, self._known)
-                other = f"{name} answers here" if name else "another chip answers here"
                 raise self.error(
-                    f"{register.name} reads 0x{found:02x} instead of 0x{value:02x}: {other}; "
+                    f"{register.name} reads 0x{found:02x} instead of 0x{value:02x}: {self._other()}; "
                     "check the configured chip and address (judder sensor scan)"
                 )
+
+    def _other(self) -> str:
+        """Return in words who answers in place of the chip."""
+        there = look_at(self._bus, self._address, self._known)
+        if there.relative is not None:
+            return f"{there.relative} answers here, for which judder has no driver"
+        return f"{there.chip or 'another chip'} answers here"
 
     def configure(self, settings: Iterable[Setting]) -> None:
         """Write each setting and read it back; earlier settings are forgotten.

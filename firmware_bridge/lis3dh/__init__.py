@@ -10,6 +10,7 @@ CHIP = Chip(
     # SDO/SA0 low and high.
     addresses=(0x18, 0x19),
     identity={Register.WHO_AM_I: WHO_AM_I_VALUE},
+    alike=("LIS2DH12",),
     bits_per_sample=6 * 9,
     driver="firmware_bridge.lis3dh.driver:LIS3DH",
     simulator="firmware_bridge.lis3dh.simulator:SimulatedLIS3DH",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import signal
@@ -14,7 +15,7 @@ from click.testing import CliRunner, Result
 
 from agent.cli.main import main
 from agent.cli.sensor_options import find_chip
-from firmware_bridge.bus.simulated import SimulatedBus
+from firmware_bridge.bus.simulated import SimulatedBus, SimulatedChip
 from firmware_bridge.chip.identity import Answer
 from firmware_bridge.chips import CHIPS, simulate
 from firmware_bridge.clock import SimulatedClock
@@ -64,15 +65,121 @@ def config(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("chip", CHIPS)
 def test_scan_names_what_it_finds(chip: str) -> None:
+    address = CHIPS[chip].usual_address
     result = sensor("scan", "--bus", "sim:bench", "--chip", chip)
-    assert (result.exit_code, result.output) == (0, f"0x{CHIPS[chip].usual_address:02x}  {chip}\n")
-    found = json.loads(sensor("scan", "--bus", "sim:bench", "--chip", chip, "--json").output)
-    assert found == [{"address": CHIPS[chip].usual_address, "chip": chip, "held": False}]
+    assert (result.exit_code, result.output.split()[:2]) == (0, [f"0x{address:02x}", chip])
+    (found,) = json.loads(sensor("scan", "--bus", "sim:bench", "--chip", chip, "--json").output)
+    assert (found["bus"], found["address"], found["chip"]) == ("sim:bench", address, chip)
+    assert (found["held"], found["identity"], found["relative"]) == (False, {}, None)
+
+
+# Makers' headers and Linux's drivers: what is sold in the place of a chip that judder knows.
+RELATIVES = [
+    ("mpu6050", 0x75, 0x70, "MPU-6500"),
+    ("mpu6050", 0x75, 0x71, "MPU-9250"),
+    ("mpu6050", 0x75, 0x98, "ICM-20689"),
+    ("lsm6dso", 0x0F, 0x6A, "LSM6DS3TR-C"),
+    ("lsm6dso", 0x0F, 0x6B, "ISM330DHCX"),
+    ("lsm6dso", 0x0F, 0x70, "LSM6DSV16X"),
+]
+
+
+class Posing:
+    """A chip whose identity register reads another value."""
+
+    def __init__(self, chip: SimulatedChip, register: int, value: int) -> None:
+        self.write, self.power_cycle = chip.write, chip.power_cycle
+        self._chip, self._register, self._value = chip, register, value
+
+    def read(self, register: int, length: int) -> bytes:
+        content = bytearray(self._chip.read(register, length))
+        if register <= self._register < register + length:
+            content[self._register - register] = self._value
+        return bytes(content)
+
+
+def posing(chip: str, register: int, value: int) -> SimulatedBus:
+    clock = SimulatedClock()
+    bus = SimulatedBus("/dev/i2c-7", clock)
+    bus.attach(CHIPS[chip].usual_address, Posing(simulate(chip, clock, Silence()), register, value))
+    return bus
+
+
+@pytest.fixture
+def buses(monkeypatch: pytest.MonkeyPatch) -> dict[str, SimulatedBus]:
+    """Make the buses of this machine those that the test puts in, by device node."""
+    found: dict[str, SimulatedBus] = {}
+
+    def opened(name: str) -> SimulatedBus:
+        if name not in found:
+            raise BusError("permission denied", bus=name, code=errno.EACCES)
+        return found[name]
+
+    monkeypatch.setattr("agent.sensing.opening.open_bus", opened)
+    monkeypatch.setattr(SimulatedBus, "close", lambda bus: None)  # each command opens it anew
+    monkeypatch.setattr("firmware_bridge.bus.protocol.bus_names", lambda: ["/dev/i2c-3", *found])
+    return found
+
+
+@pytest.mark.parametrize(("chip", "register", "value", "name"), RELATIVES)
+def test_scan_names_the_family_of_a_chip_without_a_driver(
+    buses: dict[str, SimulatedBus], chip: str, register: int, value: int, name: str
+) -> None:
+    buses["/dev/i2c-7"] = posing(chip, register, value)
+    result = sensor("scan", "--bus", "/dev/i2c-7")
+    told, error = result.output.splitlines()
+    start = f"0x{CHIPS[chip].usual_address:02x}  WHO_AM_I (0x{register:02x}) reads 0x{value:02x}: {name}"
+    assert told.startswith(start)
+    assert result.exit_code == 1
+    assert "wiring" not in error
+    (found,) = json.loads(sensor("scan", "--bus", "/dev/i2c-7", "--json").output.splitlines()[0])
+    assert found["identity"] == {"WHO_AM_I": value}
+    assert found["relative"].startswith(name)
+
+
+def test_scan_shows_the_registers_of_a_chip_that_nobody_knows(buses: dict[str, SimulatedBus]) -> None:
+    buses["/dev/i2c-7"] = posing("mpu6050", 0x75, 0x42)
+    result = sensor("scan", "--bus", "/dev/i2c-7")
+    assert "0x68  WHO_AM_I (0x75) reads 0x42: no chip that judder knows" in result.output
+    assert "wiring" not in result.output
+
+
+def test_scan_names_what_answers_alike() -> None:
+    assert "LIS2DH12" in sensor("scan", "--bus", "sim:bench", "--chip", "lis3dh").output
+    assert "ADXL357 with five times" in sensor("scan", "--bus", "sim:bench", "--chip", "adxl355").output
+
+
+def test_scan_blames_the_wiring_where_nobody_answers(buses: dict[str, SimulatedBus]) -> None:
+    buses["/dev/i2c-7"] = SimulatedBus("/dev/i2c-7", SimulatedClock())
+    result = sensor("scan", "--bus", "/dev/i2c-7")
+    assert (result.exit_code, "check wiring" in result.output) == (1, True)
+
+
+def test_scan_looks_at_all_buses(
+    buses: dict[str, SimulatedBus], config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.config.file.DEFAULT_PATH", config.parent / "absent.toml")
+    clock = SimulatedClock()
+    for name, chip in (("/dev/i2c-7", "adxl345"), ("/dev/i2c-11", "mpu6050")):
+        buses[name] = SimulatedBus(name, clock)
+        buses[name].attach(CHIPS[chip].usual_address, simulate(chip, clock, Silence()))
+    told = [
+        "/dev/i2c-7  0x53  adxl345",
+        "/dev/i2c-11  0x68  mpu6050  (so answers MPU-6000, MPU-9150, too)",
+    ]
+    result = sensor("scan", "--config", config.parent / "absent.toml")
+    assert (result.exit_code, result.stdout.splitlines()) == (0, told)
+    assert "i2c-3: permission denied" in result.stderr
+    result = sensor("scan", "--config", config)
+    *real, simulated = result.stdout.splitlines()
+    assert (real, simulated.startswith("sim:press  0x6a  lsm6dso")) == (told, True)
 
 
 def test_the_configured_sensor_is_meant_if_there_is_one(config: Path) -> None:
     result = sensor("scan", "--config", config)
-    assert (result.exit_code, result.output) == (0, "0x6a  lsm6dso\n")
+    assert (result.exit_code, result.output.startswith("sim:press  0x6a  lsm6dso")) == (0, True)
+    result = sensor("scan", "--config", config, "--sensor", "press")
+    assert (result.exit_code, result.output.startswith("0x6a  lsm6dso")) == (0, True)
 
 
 def test_one_of_several_must_be_named(config: Path) -> None:
@@ -233,7 +340,9 @@ def test_a_chip_that_is_not_known_is_told() -> None:
             pass
 
     bus.attach(0x68, Clockwork())
-    with pytest.raises(SensorError, match="sim:bench at 0x68: answers as no chip that is known: adxl345"):
+    with pytest.raises(
+        SensorError, match=r"WHO_AM_I \(0x75\) reads 0x00: no chip that judder knows; known are: adxl"
+    ):
         find_chip(bus, 0x68)
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import errno
+from pathlib import Path
 
 import pytest
 
-from firmware_bridge.bus.protocol import I2CBus
+from firmware_bridge import mpu6050
+from firmware_bridge.bus.protocol import I2CBus, bus_names
 from firmware_bridge.bus.simulated import SimulatedBus
 from firmware_bridge.chip.identity import Answer, identify, scan
-from firmware_bridge.chips import CHIPS, simulate
+from firmware_bridge.chips import CHIPS, open_accelerometer, simulate
 from firmware_bridge.clock import SimulatedClock
-from firmware_bridge.errors import BusError
+from firmware_bridge.errors import BusError, SensorError
 from firmware_bridge.signals import Silence
 
 # Data sheets: chip, identity registers, addresses with the address pin low and high (the ADXL345's: its own).
@@ -73,8 +75,8 @@ def test_scan_goes_by_identity(clock: SimulatedClock, bus: SimulatedBus, real_bu
         Answer(0x19, "lis3dh"),
         Answer(0x1D, "adxl345"),
         Answer(0x53, "adxl355"),
-        Answer(0x68, None),
-        Answer(0x6B, None),
+        Answer(0x68, None, identity={mpu6050.registers.Register.WHO_AM_I: 0x00}),
+        Answer(0x6B, None),  # which does not acknowledge WHO_AM_I
     ]
     assert scan(bus, CHIPS.values()) == found
     assert scan(real_bus, CHIPS.values()) == found
@@ -94,3 +96,26 @@ def test_a_bus_that_fails_is_not_an_empty_one(bus: SimulatedBus) -> None:
     with pytest.raises(BusError) as caught:
         scan(bus, CHIPS.values())
     assert caught.value.code == errno.ETIMEDOUT
+
+
+class Mpu6500(Clockwork):
+    """Has the registers of an MPU-6500 for as far as they are asked for: WHO_AM_I at 0x75 reads 0x70."""
+
+    def read(self, register: int, length: int) -> bytes:
+        return bytes([0x70 if at == 0x75 else 0 for at in range(register, register + length)])
+
+
+def test_a_driver_names_the_relative_that_answers_in_its_place(
+    clock: SimulatedClock, bus: SimulatedBus
+) -> None:
+    bus.attach(0x68, Mpu6500())
+    accelerometer = open_accelerometer("mpu6050", bus, clock, address=None, rate_hz=1000, range_g=16)
+    with pytest.raises(SensorError, match="reads 0x70 instead of 0x68: MPU-6500 answers here, for which"):
+        accelerometer.start()
+
+
+def test_the_buses_of_this_machine_are_found_by_their_nodes(tmp_path: Path) -> None:
+    for name in ("i2c-10", "i2c-2", "i2c-1", "i2c-stub", "spidev0.0"):
+        (tmp_path / name).touch()
+    assert bus_names(tmp_path) == [str(tmp_path / name) for name in ("i2c-1", "i2c-2", "i2c-10")]
+    assert bus_names(tmp_path / "absent") == []
