@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,10 @@ from typing import Any
 import click
 
 from agent.cli.options import config_option, json_option
+from agent.utc import parse_utc
+
+EX_NOT_WATCHED = 3
+"""Exit code of ``judder status`` while a machine is not watched."""
 
 
 @click.command()
@@ -17,7 +22,10 @@ from agent.cli.options import config_option, json_option
 @json_option
 @click.option("--prometheus", is_flag=True, help="Print the metrics in Prometheus's text format.")
 def status(config_path: Path, as_json: bool, prometheus: bool) -> None:
-    """Tell what the running daemon sees: sensors, scores, alerts, store, uplink."""
+    """Tell what the running daemon sees: sensors, scores, alerts, store, uplink.
+
+    The exit code is 3 while a sensor delivers nothing, so that its machine is not watched.
+    """
     from agent.config.file import load_config
     from agent.control.socket import request
 
@@ -27,6 +35,9 @@ def status(config_path: Path, as_json: bool, prometheus: bool) -> None:
         return
     answer: Any = request(socket, "status")
     click.echo(json.dumps(answer, indent=1) if as_json else "\n".join(_lines(answer)))
+    # A daemon of an older judder, not restarted yet, does not tell.
+    if any(sensor.get("unwatched_since") for sensor in answer["sensors"]):
+        sys.exit(EX_NOT_WATCHED)
 
 
 def _lines(answer: dict[str, Any]) -> list[str]:
@@ -41,11 +52,7 @@ def _lines(answer: dict[str, Any]) -> list[str]:
 
 def _sensor_lines(sensor: dict[str, Any]) -> Iterator[str]:
     marks = "  SIMULATED" if sensor["simulated"] else ""
-    score = "no window yet" if sensor["score"] is None else f"score {sensor['score']:.2f}"
-    if sensor["evidence"] is not None:
-        score += f", evidence over windows {sensor['evidence']:.0%} of a warning"
-    alert = f"  alert {sensor['alert_id']}" if sensor["alert_id"] else ""
-    yield f"sensor    {sensor['sensor']}: {sensor['level'].upper()}, {score}{alert}{marks}"
+    yield f"{_not_watched(sensor) if sensor.get('unwatched_since') else _judged(sensor)}{marks}"
     warm = "" if sensor["temperature_c"] is None else f", {sensor['temperature_c']:.1f} °C"
     yield (
         f"          {sensor['chip'] or 'not opened yet'} on {sensor['bus'] or '-'}, {sensor['state']}, "
@@ -70,6 +77,23 @@ def _sensor_lines(sensor: dict[str, Any]) -> Iterator[str]:
         yield f"          {sensor['alerts_in_memory']} alerts in memory that the disk does not take"
     if sensor["error"]:
         yield f"          {sensor['error']}"
+
+
+def _not_watched(sensor: dict[str, Any]) -> str:
+    """Return the line of a sensor that delivers nothing; what was known of its machine is out of date."""
+    own = f"  sensor alert {sensor['sensor_alert_id']}" if sensor.get("sensor_alert_id") else ""
+    machine = f"  alert {sensor['alert_id']} still open" if sensor["alert_id"] else ""
+    since = f"{parse_utc(sensor['unwatched_since']):%Y-%m-%d %H:%M:%SZ}"
+    return f"NOT WATCHED since {since}  {sensor['sensor']}{own}{machine}"
+
+
+def _judged(sensor: dict[str, Any]) -> str:
+    score = "no window yet" if sensor["score"] is None else f"score {sensor['score']:.2f}"
+    if sensor["evidence"] is not None:
+        score += f", evidence over windows {sensor['evidence']:.0%} of a warning"
+    alert = f"  alert {sensor['alert_id']}" if sensor["alert_id"] else ""
+    own = f"  sensor alert {sensor['sensor_alert_id']}" if sensor.get("sensor_alert_id") else ""
+    return f"sensor    {sensor['sensor']}: {sensor['level'].upper()}, {score}{alert}{own}"
 
 
 def _store_lines(store: dict[str, Any]) -> Iterator[str]:

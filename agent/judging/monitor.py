@@ -40,6 +40,8 @@ class MonitorStatus:
     """A snapshot for status and health."""
 
     level: Level
+    unwatched_since: datetime | None
+    """UTC time since when the sensor delivers nothing that could be judged; None while it does."""
     evidence: float | None
     """Evidence over windows, as a part of what raises a warning; None if that rule is off."""
     alert_id: str | None
@@ -49,11 +51,11 @@ class MonitorStatus:
     thresholds: Thresholds
     """In force now."""
     score: float | None
-    """Score of the last window; None before the first."""
+    """Score of the last window; None before the first, and when nothing comes that could be judged."""
     scored_at: datetime | None
     """UTC time of that window's last sample."""
     delay_s: float | None
-    """From that sample to the window's verdict."""
+    """From that sample to the window's verdict; None without one."""
     windows_scored: int
     windows_skipped_gap: int
     windows_skipped_late: int
@@ -144,16 +146,18 @@ class Monitor:
 
     def status(self) -> MonitorStatus:
         """Return a snapshot."""
-        scored_at, score = self._scores.last or (None, None)
+        blind_since_ns = self._watch.blind_since_ns()
+        scored_at, score = (blind_since_ns is None and self._scores.last) or (None, None)
         return MonitorStatus(
             level=self._alarm.level,
+            unwatched_since=None if blind_since_ns is None else self._utc_of(blind_since_ns),
             evidence=self._alarm.evidence,
             alert_id=self._alert_id,
             sensor_alert_id=self._sensor_alert_id,
             thresholds=self._alarm.thresholds,
             score=score,
             scored_at=scored_at,
-            delay_s=self._delay_s,
+            delay_s=self._delay_s if scored_at is not None else None,
             windows_scored=self._scores.count,
             windows_skipped_gap=self._reader.skipped_gap,
             windows_skipped_late=self._reader.skipped_late,
@@ -203,6 +207,8 @@ class Monitor:
             self._in_force = wanted
         if window is not None:
             self._take(window)
+        if self._watch.blind_since_ns() is not None:
+            self._scores.outdate()
         sensor_change = self._watch.poll()
         if sensor_change is not None:
             self._pending.add(self._sensor_event(sensor_change))

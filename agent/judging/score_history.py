@@ -36,7 +36,7 @@ class ScoreHistory:
     """Written by the detector's thread, read by any.
 
     Attributes:
-        last: The newest score, or None before the first.
+        last: The newest score, or None before the first and while the last is out of date.
         count: Windows scored since the daemon started.
     """
 
@@ -56,6 +56,10 @@ class ScoreHistory:
             self._unread.append(self.last)
             self.count += 1
             self._total += score
+
+    def outdate(self) -> None:
+        """Take the last score for one of the past: nothing has come since that could be judged."""
+        self.last = None
 
     def sample(self) -> ScoreSample:
         """Return the newest scores, and the sum of all."""

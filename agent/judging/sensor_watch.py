@@ -58,6 +58,8 @@ class SensorWatch:
         self._in_a_row = 0
         self._finding: str | None = None
         self._seen_sound = False
+        self._unusable = 0
+        self._unusable_since_ns = 0
         self._trouble_ns = clock.monotonic_ns()
 
     def admits(self, window: npt.NDArray[np.float32]) -> bool:
@@ -66,8 +68,21 @@ class SensorWatch:
         finding = unusable or self._position.problem(window)
         self._in_a_row = self._in_a_row + 1 if finding else 0
         self._finding = finding
+        if unusable and not self._unusable:
+            self._unusable_since_ns = self._clock.monotonic_ns()
+        self._unusable = self._unusable + 1 if unusable else 0
         self._seen_sound = self._seen_sound or finding is None
         return unusable is None
+
+    def blind_since_ns(self) -> int | None:
+        """Return the CLOCK_MONOTONIC time since when there is nothing to judge: no samples, or none of use.
+
+        None while the machine is watched. May be called from any thread.
+        """
+        silent_since_ns = self._status().silent_since_ns
+        if silent_since_ns is not None:
+            return silent_since_ns
+        return self._unusable_since_ns if self._unusable >= PERSISTENT else None
 
     def poll(self) -> SensorChange | None:
         """Return what changed since the last call, if anything; call it at least every few seconds."""

@@ -54,6 +54,8 @@ class SamplerStatus:
     """Why the sensor failed last; None once it samples again."""
     last_error: str | None = None
     """The same, kept."""
+    silent_since_ns: int | None = None
+    """CLOCK_MONOTONIC time of the last sample (of the start, before the first) while none come; else None."""
     info: SensorInfo | None = None
     """None until the sensor was opened for the first time."""
     rate_hz: float = 0.0
@@ -95,7 +97,7 @@ class Sampler:
         self._backoff = backoff
         self._sensor: Accelerometer | None = None
         self._opened = ExitStack()
-        self._status = SamplerStatus()
+        self._status = SamplerStatus(silent_since_ns=clock.monotonic_ns())
         self._failed_drains = 0
         self._interval_ns = 0
         self._last_ns = 0
@@ -191,6 +193,7 @@ class Sampler:
         status = self._status
         self._status = replace(
             status,
+            silent_since_ns=None,
             samples=status.samples + len(block.samples_g),
             samples_lost=status.samples_lost + block.lost,
             rate_hz=block.rate_hz,
@@ -213,9 +216,11 @@ class Sampler:
             logger.error(
                 "sensor %s: %s", self.name, reason, extra=fields(Entry.SENSOR_FAILED, sensor=self.name)
             )
+        silent_since_ns = self._status.silent_since_ns
         self._status = replace(
             self._status,
             state=SensorState.FAILED,
+            silent_since_ns=self._last_ns if silent_since_ns is None else silent_since_ns,
             error=reason,
             last_error=reason,
             reopened=self._status.reopened + 1,

@@ -88,7 +88,12 @@ SAMPLER = (
 )
 MONITOR = (
     Figure("thresholds", read=lambda monitor: asdict(monitor.thresholds)),
-    Figure("level", Exposed("alarm_level", "0 normal, 1 warning, 2 alarm.")),
+    Figure(
+        "level",
+        Exposed("alarm_level", "0 normal, 1 warning, 2 alarm; absent while the machine is not watched."),
+        read=lambda monitor: monitor.level if monitor.unwatched_since is None else None,
+    ),
+    Figure("unwatched_since"),
     Figure("alert_id"),
     Figure("sensor_alert_id"),
     Figure("score"),

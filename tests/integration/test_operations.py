@@ -172,8 +172,19 @@ def test_neither_a_dead_nor_a_slow_sensor_delays_another(
         "slow": None,
         "pump": 25.0,
     }
-    assert "lost, 25.0 °C" in gateway.judder("status").stdout
+    wait_until(lambda: sensors()["slow"]["sensor_alert_id"], "the slow sensor raised no alert")
+    told = gateway.judder("status")
+    assert (told.returncode, "lost, 25.0 °C" in told.stdout) == (3, True)
+    blind = [line for line in told.stdout.splitlines() if line.startswith("NOT WATCHED since 20")]
+    assert ["  dead  sensor alert " in line or "  slow  sensor alert " in line for line in blind] == [
+        True,
+        True,
+    ]
     metrics = values(gateway.judder("status", "--prometheus").stdout)
+    assert {name for name in metrics if name.startswith("judder_alarm_level")} == {
+        'judder_alarm_level{sensor="press"}',
+        'judder_alarm_level{sensor="pump"}',
+    }
     assert {name: value for name, value in metrics.items() if "temperature" in name} == {
         'judder_sensor_temperature_celsius{sensor="pump"}': 25.0
     }

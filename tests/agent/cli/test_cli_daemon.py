@@ -42,7 +42,9 @@ SENSOR: dict[str, Any] = {
     "temperature_c": None,
     "thresholds": {"warning": {"score": 2.5, "method": "rate:0.005"}, "alarm": {"score": 3, "method": "ada"}},
     "level": "normal",
+    "unwatched_since": None,
     "alert_id": None,
+    "sensor_alert_id": None,
     "score": 0.25,
     "evidence": None,
     "windows_scored": 90,
@@ -97,6 +99,18 @@ class Daemon:
         return result.output.splitlines()
 
 
+BLIND = {
+    "state": "failed",
+    "error": "no answer; check wiring",
+    "level": None,
+    "unwatched_since": "2026-03-01T12:30:00.000000Z",
+    "sensor_alert_id": "0199c000-0001",
+    "score": None,
+    "evidence": 0.4,
+}
+"""What is told otherwise of a sensor that delivers nothing."""
+
+
 @pytest.fixture
 def daemon(tmp_path: Path) -> Iterator[Daemon]:
     daemon = Daemon(tmp_path)
@@ -124,6 +138,7 @@ def test_the_status_of_a_gateway_that_is_well(daemon: Daemon) -> None:
             {"level": "alarm", "alert_id": "0199", "simulated": True},
             "sensor    press: ALARM, score 0.25  alert 0199  SIMULATED",
         ),
+        ({"sensor_alert_id": "0200"}, "sensor    press: NORMAL, score 0.25  sensor alert 0200"),
         (
             {"chip": None, "bus": None, "state": "starting", "rate_hz": 0.0, "samples": 0, "samples_lost": 0},
             "          not opened yet on -, starting, 0.0 Hz, 0 samples, 0 lost",
@@ -142,6 +157,29 @@ def test_the_status_of_a_gateway_that_is_well(daemon: Daemon) -> None:
 )
 def test_the_status_of_a_sensor(daemon: Daemon, sensor: dict[str, Any], line: str) -> None:
     assert line in daemon.status(sensor)
+
+
+@pytest.mark.parametrize(
+    ("sensor", "line"),
+    [
+        ({}, "NOT WATCHED since 2026-03-01 12:30:00Z  press  sensor alert 0199c000-0001"),
+        ({"sensor_alert_id": None}, "NOT WATCHED since 2026-03-01 12:30:00Z  press"),
+        (
+            {"alert_id": "0199", "simulated": True},
+            "NOT WATCHED since 2026-03-01 12:30:00Z  press  sensor alert 0199c000-0001"
+            "  alert 0199 still open  SIMULATED",
+        ),
+    ],
+)
+def test_a_machine_that_is_not_watched(daemon: Daemon, sensor: dict[str, Any], line: str) -> None:
+    daemon.answers["status"] = STATUS | {"sensors": [SENSOR | {"sensor": "fan"}, SENSOR | BLIND | sensor]}
+    result = daemon.hears("status")
+    assert result.exit_code == 3
+    lines = result.output.splitlines()
+    assert line in lines
+    assert "          no answer; check wiring" in lines
+    assert [line for line in lines if "score 0.25" in line] == ["sensor    fan: NORMAL, score 0.25"]
+    assert daemon.hears("status", "--json").exit_code == 3
 
 
 def test_the_status_of_store_and_uplink(daemon: Daemon) -> None:

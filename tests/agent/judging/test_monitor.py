@@ -39,6 +39,7 @@ class Bench:
         self.ring = RingBuffer(1024, 3)
         self.clock = SimulatedClock()
         self.events: list[AlertEvent] = []
+        self.sampler = SamplerStatus()
         self.disk_full = False
         self.fed = 0
         self.random = np.random.default_rng(0)
@@ -49,7 +50,7 @@ class Bench:
             self.reader,
             detector,
             Alarm(detector.manifest, AlarmPolicy(), open_alert=open_alert),
-            SensorWatch(detector.manifest.axes, 100.0, self.clock, SamplerStatus),
+            SensorWatch(detector.manifest.axes, 100.0, self.clock, lambda: self.sampler),
             clock=self.clock,
             watchdog=Watchdog(lambda state: None, self.clock),
             announce=self.announce,
@@ -81,6 +82,18 @@ class Bench:
     def until_told(self, count: int) -> list[AlertEvent]:
         wait_until(lambda: len(self.events) >= count)
         return self.events
+
+    def until_forgotten(self) -> None:
+        """Wait until the thread has seen that nothing comes."""
+        silent, judged = self.sampler, self.monitor.status
+
+        def is_forgotten() -> bool:
+            self.sampler = SamplerStatus()
+            score = judged().score
+            self.sampler = silent
+            return score is None
+
+        wait_until(is_forgotten)
 
     def close(self) -> None:
         self.ring.close()
@@ -133,6 +146,23 @@ def test_a_weak_defect_that_persists_is_told_as_such(bench: Bench) -> None:
     evidence = bench.monitor.status().evidence
     assert evidence is not None
     assert evidence > 0.75
+
+
+def test_a_score_is_not_told_of_a_time_when_nothing_comes(bench: Bench) -> None:
+    bench.feed(1.0)
+    assert bench.monitor.status().score is not None
+    silent_since_ns = bench.clock.monotonic_ns()
+    bench.sampler = SamplerStatus(silent_since_ns=silent_since_ns)
+    since = bench.clock.utc()
+    bench.clock.advance(60.0)
+    status = bench.monitor.status()
+    assert (status.score, status.scored_at, status.delay_s) == (None, None, None)
+    assert status.unwatched_since == since
+    bench.until_forgotten()
+    bench.sampler = SamplerStatus()
+    assert (bench.monitor.status().unwatched_since, bench.monitor.status().score) == (None, None)
+    bench.feed(1.0)
+    assert bench.monitor.status().score is not None
 
 
 def test_the_time_of_an_event_is_that_of_its_window(bench: Bench) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 
 from agent.judging.alert import Change
 from agent.judging.sensor_watch import SensorChange, SensorWatch
@@ -132,3 +133,23 @@ def test_a_moved_sensor_is_told_but_its_windows_are_scored() -> None:
 
 def test_an_alert_left_open_is_cleared_after_a_restart() -> None:
     assert Bench(FAILED).feed(GOOD, 6.0) == [SensorChange(Change.CLEARED, FAILED)]
+
+
+def test_a_machine_is_watched_while_samples_of_use_come() -> None:
+    bench = Bench()
+    assert bench.watch.blind_since_ns() is None
+    bench.status = replace(bench.status, silent_since_ns=123)
+    assert bench.watch.blind_since_ns() == 123
+    bench.status = replace(bench.status, silent_since_ns=None)
+    assert bench.watch.blind_since_ns() is None
+
+
+def test_a_machine_is_not_watched_while_no_window_can_be_used() -> None:
+    bench = Bench()
+    bench.feed(GOOD, 1.0)
+    bench.feed(STUCK, 0.2)
+    assert bench.watch.blind_since_ns() is None
+    bench.feed(STUCK, 0.3)
+    assert bench.watch.blind_since_ns() == pytest.approx(1.1e9)
+    bench.feed(GOOD, 0.1)
+    assert bench.watch.blind_since_ns() is None

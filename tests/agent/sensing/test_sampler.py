@@ -210,3 +210,32 @@ def test_a_thermometer_that_does_not_answer_costs_no_sample() -> None:
 )
 def test_a_deep_fifo_is_drained_early(depth: int, samples: int) -> None:
     assert watermark(depth) == samples
+
+
+def test_since_when_nothing_comes_is_told_however_often_it_is_opened_again(bench: Bench) -> None:
+    """An opened sensor is not yet one that delivers: this one is opened again and again, and stays silent."""
+    bench.thread.stop(DEADLINE_S)
+    bench.sampler.close()
+    sampler = Sampler("bench", bench.open, bench.ring, bench.clock, Backoff("bench"))
+    start_ns = bench.clock.monotonic_ns()
+    assert sampler.status().silent_since_ns == start_ns
+    sampler.turn()
+    assert (sampler.status().state, sampler.status().silent_since_ns) == (SensorState.SAMPLING, start_ns)
+    bench.clock.advance(0.02)
+    sampler.turn()
+    last_ns = bench.clock.monotonic_ns()
+    assert sampler.status().silent_since_ns is None
+    bench.bus.unplug()
+    for _ in range(5):
+        bench.clock.advance(40.0)
+        sampler.turn()
+    assert sampler.status().state is SensorState.FAILED
+    assert sampler.status().silent_since_ns == last_ns
+    bench.bus.plug()
+    bench.clock.advance(40.0)
+    sampler.turn()
+    assert (sampler.status().state, sampler.status().silent_since_ns) == (SensorState.SAMPLING, last_ns)
+    bench.clock.advance(0.02)
+    sampler.turn()
+    assert sampler.status().silent_since_ns is None
+    sampler.close()

@@ -31,6 +31,7 @@ THRESHOLDS = Thresholds(Threshold(3.5, "bundle"), Threshold(5.5, "person"))
 SAMPLING = SamplerStatus(SensorState.SAMPLING, rate_hz=799.5, samples=4800, temperature_c=31.5)
 JUDGED = MonitorStatus(
     level=Level.ALARM,
+    unwatched_since=None,
     evidence=0.4,
     alert_id="0199c000-0000-7000-8000-000000000002",
     sensor_alert_id=None,
@@ -61,7 +62,7 @@ def station(sampler: SamplerStatus, monitor: MonitorStatus) -> Station:
 @pytest.mark.parametrize(
     ("part", "figures", "untold"),
     [
-        (SamplerStatus, SAMPLER, {"info", "last_error"}),
+        (SamplerStatus, SAMPLER, {"info", "last_error", "silent_since_ns"}),
         (MonitorStatus, MONITOR, {"waiting"}),
         (Total, OUTBOX, set()),
         (UplinkStatus, UPLINK, set()),
@@ -80,6 +81,17 @@ def test_the_status_of_a_sensor() -> None:
     assert status["scored_at"] == "2026-03-01T12:00:00.000000Z"
     assert status["thresholds"]["alarm"] == {"score": 5.5, "method": "person"}
     assert (status["regime"], status["regimes"]) == ("fast", ["slow", "fast"])
+
+
+def test_a_machine_that_is_not_watched_has_no_level(store: AlertStore) -> None:
+    blind = replace(JUDGED, unwatched_since=AT, score=None, scored_at=None, delay_s=None)
+    status = json.loads(json.dumps(station(SAMPLING, blind).status()))
+    assert (status["level"], status["score"]) == (None, None)
+    assert status["unwatched_since"] == "2026-03-01T12:00:00.000000Z"
+    stations = [replace(station(SAMPLING, blind), name="fan"), station(SAMPLING, JUDGED)]
+    text = exposition(gateway_metrics(stations, store, None, AlertCounter(), started=AT, now=AT))
+    levels = [line for line in text.splitlines() if line.startswith("judder_alarm_level")]
+    assert levels == ['judder_alarm_level{sensor="press"} 2.0']
 
 
 @pytest.mark.parametrize("sampler", [SAMPLING, SamplerStatus()])
