@@ -22,7 +22,7 @@ from agent.judging.sensor_watch import SensorWatch
 from agent.reporting.status import version
 from agent.sensing import bus_budget
 from agent.sensing.bus_sampler import BusSampler
-from agent.sensing.opening import Opener, sensor_opener
+from agent.sensing.opening import Opener, check_bus, sensor_opener
 from agent.sensing.ring_buffer import RingBuffer, WindowReader
 from agent.sensing.sampler import BACKOFF_FIRST_S, BACKOFF_LONGEST_S, Sampler
 from agent.station import Station
@@ -36,7 +36,7 @@ from agent.uplink.json_dialect import JsonDialect
 from agent.waveforms.around_alert import AlertWaveforms
 from firmware_bridge.axes import AXES
 from firmware_bridge.clock import Clock, SystemClock
-from firmware_bridge.errors import OfferError, SignalError
+from firmware_bridge.errors import OfferError, RecordingError, SignalError
 
 RING_WINDOWS = 8
 """Windows that the ring buffer holds: how long the detector may be late without a loss."""
@@ -79,13 +79,15 @@ def prepare(config: Config, clock: Clock) -> dict[str, Prepared]:
 
     Raises:
         ConfigError: With everything that is wrong: sensors that cannot be as configured, bundles that are not
-            to be trusted on this machine or are made for others, buses that cannot carry their sensors, and
-            libraries that are missing.
+            to be trusted on this machine or are made for others, buses that are none or cannot carry their
+            sensors, and libraries that are missing.
     """
     problems: list[str] = []
     openers: dict[str, Opener] = {}
     judges: dict[str, Judge] = {}
     for name, sensor in config.sensors.items():
+        with _noting(problems, f"sensors.{name}"):
+            check_bus(sensor)
         with _noting(problems, f"sensors.{name}"):
             openers[name] = sensor_opener(sensor, clock)
         with _noting(problems, f"sensors.{name}"):
@@ -108,7 +110,7 @@ def _noting(problems: list[str], key: str) -> Iterator[None]:
         problems += error.problems
     except OfferError as error:
         problems += [f"{key}.{setting}: {problem}" for setting, problem in error.problems.items()]
-    except SignalError as error:
+    except (SignalError, RecordingError) as error:  # a recording is what a simulated sensor feels
         problems.append(f"{key}.signal: {error}")
 
 

@@ -249,6 +249,8 @@ class _Decoder:
             return self._finite(value, path)
         if hint is Path and isinstance(value, str) and "\0" not in value:
             return Path(value)
+        if hint is str and isinstance(value, str) and "\0" in value:
+            return self._problem(path, value, "text without NUL bytes")
         if _is_a(hint, value):
             return value
         names = {float: "a number", int: "a whole number", str: "text", bool: "true or false", Path: "a path"}
@@ -279,6 +281,8 @@ class _Decoder:
             return [self._anything(item, f"{path}[{index}]", depth + 1) for index, item in enumerate(value)]
         if isinstance(value, float):
             return self._finite(value, path)
+        if isinstance(value, str) and "\0" in value:
+            return self._problem(path, value, "text without NUL bytes")
         if isinstance(value, int) and abs(value) > _LARGEST:
             return self._problem(path, value, "a number of at most 64 bits")
         return value

@@ -70,3 +70,20 @@ class ControlError(AgentError):
 
 class ServiceError(AgentError):
     """judder cannot be made a service of systemd, or systemd refuses."""
+
+
+def refusal_of_the_system(error: OSError | ValueError) -> str | None:
+    """Return in one line what the operating system refuses, for a person at a command.
+
+    None if that is not for people: a fault of ours, or a reader of the output who has had enough.
+    """
+    match error:
+        case BrokenPipeError():
+            return None
+        case OSError(filename=None):
+            return str(error.strerror or error)
+        case OSError():
+            return f"{error.filename}: {error.strerror or error}"
+        case ValueError() if "embedded null" in str(error):
+            return "a file's name cannot hold a NUL byte"
+    return None

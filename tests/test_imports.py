@@ -49,6 +49,7 @@ ORDER = {
         "reporting",
         "control",
         "assembly",
+        "preflight",
         "daemon",
         "cli",
     ),

@@ -26,13 +26,19 @@ def config() -> None:
 @config.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 def check(file: Path) -> None:
-    """Tell every problem in FILE, and whether its sensors and bundles fit; no bus is opened."""
-    from agent import assembly
+    """Tell every problem in FILE, and whether it can work here; no bus is opened.
+
+    Looked at are sensors, bundles, folders and the files of the uplink.
+    Run it as root or as the daemon's user, who may read what the daemon reads.
+    """
+    from agent import preflight
     from agent.config.file import load_config
 
     loaded = load_config(file)
+    for note in preflight.absent_buses(loaded):
+        click.echo(f"note: {note}", err=True)
     try:
-        assembly.check(loaded)
+        preflight.check(loaded)
     except ConfigError as error:
         raise error.at(file) from error
     sensors = ", ".join(f"{name} ({sensor.chip} on {sensor.bus})" for name, sensor in loaded.sensors.items())

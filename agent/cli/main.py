@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import logging
 from typing import Any
 
 import click
 
-from agent.errors import AgentError
+from agent.errors import AgentError, refusal_of_the_system
 from firmware_bridge.errors import BridgeError
+
+logger = logging.getLogger(__name__)
 
 COMMANDS = {
     "run": "run",
@@ -50,6 +53,12 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except (AgentError, BridgeError) as error:
             raise click.ClickException(str(error)) from error
+        except (OSError, ValueError) as error:
+            refusal = refusal_of_the_system(error)
+            if refusal is None:
+                raise
+            logger.debug("refused by the system", exc_info=error)
+            raise click.ClickException(refusal) from error
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

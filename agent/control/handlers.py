@@ -144,7 +144,7 @@ class Handlers:
         if station.regimes is None or station.regimes.commanded is None:
             how = f'set by = "command" in [sensors.{station.name}.regimes]'
             raise ControlError(f"the regime of {station.name} is not set by commands; {how}")
-        if name is not None and name not in station.regimes.regimes:
+        if name is not None and (not isinstance(name, str) or name not in station.regimes.regimes):
             raise ControlError(f"no regime '{name}'; known are {', '.join(station.regimes.regimes)}")
         station.regimes.commanded.name = name  # in force even if the disk does not take it
         self._store.regimes.set(station.name, name, self._clock.utc(), by)

@@ -7,15 +7,15 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
 from typing import TypeAlias
 
-from agent.config.sensor import IIO, Sensor
+from agent.config.sensor import IIO, SIMULATED, Sensor
 from firmware_bridge.bus.fault_plan import FaultPlan
 from firmware_bridge.bus.faulty import FaultyBus
-from firmware_bridge.bus.protocol import I2CBus, open_bus
+from firmware_bridge.bus.protocol import I2CBus, device_node, open_bus
 from firmware_bridge.bus.simulated import SimulatedBus
 from firmware_bridge.chip.accelerometer import Accelerometer
 from firmware_bridge.chips import CHIPS, open_accelerometer, simulate
 from firmware_bridge.clock import Clock
-from firmware_bridge.errors import SignalError
+from firmware_bridge.errors import OfferError, SignalError
 from firmware_bridge.signals import FaultySignal, make_signal
 
 Opener: TypeAlias = Callable[[], AbstractContextManager[Accelerometer]]
@@ -46,6 +46,17 @@ def sensor_opener(sensor: Sensor, clock: Clock) -> Opener:
             yield accelerometer
 
     return opened
+
+
+def check_bus(sensor: Sensor) -> None:
+    """Refuse the name of a bus that cannot be one; whether it is there is seen when it is opened.
+
+    Raises:
+        OfferError: If it is neither a device node, nor a number, nor begins with ``iio:`` or ``sim:``.
+    """
+    if not sensor.bus.startswith((IIO, SIMULATED)) and device_node(sensor.bus) is None:
+        known = "a device node such as /dev/i2c-1, iio:NAME or sim:NAME"
+        raise OfferError({"bus": f"'{sensor.bus}' is no bus; name {known}"})
 
 
 def simulated_bus(sensor: Sensor, clock: Clock) -> I2CBus:

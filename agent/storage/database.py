@@ -15,6 +15,7 @@ from typing import Self
 from urllib.parse import quote
 
 from agent.errors import StoreError
+from agent.storage.read_only import connect_read_only
 from agent.system.journal import Entry, fields
 
 logger = logging.getLogger(__name__)
@@ -155,7 +156,7 @@ class Database:
 
     def _opened(self, read_only: bool) -> sqlite3.Connection:
         with self._converted():
-            connection = _connect_read_only(self.path) if read_only else _connect(self.path)
+            connection = connect_read_only(self.path, BUSY_TIMEOUT_S) if read_only else _connect(self.path)
             try:
                 self._prepare(connection, read_only)
             except BaseException:
@@ -321,13 +322,13 @@ def _connect_alone(path: Path) -> sqlite3.Connection:
 
 def _stand_in(path: Path) -> sqlite3.Connection:
     """Return what can be read while the disk is full: the file if it is ours to read, else an empty store."""
-    connection = _connect_alone(path)
     try:
+        connection = _connect_alone(path)
         if connection.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS):
             return connection
-    except sqlite3.Error as error:
+        connection.close()
+    except sqlite3.Error as error:  # at the first start on a read-only disk there is none
         logger.debug("%s cannot be read meanwhile: %s", path, error)
-    connection.close()
     empty = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     _migrate(empty, 0)
     return empty
@@ -336,18 +337,6 @@ def _stand_in(path: Path) -> sqlite3.Connection:
 def _migrate(connection: sqlite3.Connection, version: int) -> None:
     for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
         connection.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT")
-
-
-def _connect_read_only(path: Path) -> sqlite3.Connection:
-    if not path.exists():
-        raise StoreError(path, "no alert store yet; start judder, or check state_dir in the configuration")
-    name = f"file:{quote(str(path.absolute()))}?mode=ro"
-    # Without a daemon there is no log; who may not write in the folder cannot make one, and need not.
-    if not path.with_name(path.name + "-wal").exists():
-        name += "&immutable=1"
-    return sqlite3.connect(
-        name, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-    )
 
 
 def _is_damage(error: sqlite3.Error) -> bool:

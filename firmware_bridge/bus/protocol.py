@@ -63,6 +63,13 @@ def bus_names(devices: Path = Path("/dev")) -> list[str]:
     return [str(node) for node in sorted(nodes, key=lambda node: int(node.name.removeprefix("i2c-")))]
 
 
+def device_node(name: str) -> Path | None:
+    """Return the device node of a bus by its name, a path or the bus's number; None if it is neither."""
+    if name.isdecimal():
+        return Path(f"/dev/i2c-{name}")
+    return Path(name) if name.startswith("/") else None
+
+
 def open_bus(name: str) -> I2CBus:
     """Open a real bus of this machine.
 
@@ -70,12 +77,15 @@ def open_bus(name: str) -> I2CBus:
         name: Device node such as ``/dev/i2c-1``, or its number, ``1``.
 
     Raises:
-        BusError: If the bus is absent, may not be opened, or cannot do the transfers needed.
+        BusError: If the name is that of no bus, it is absent, may not be opened, or cannot do the transfers
+            needed.
     """
     # Imported here, so that a machine without smbus2 can still run simulated sensors.
     from firmware_bridge.bus.smbus import SmbusBus
 
-    path = Path(f"/dev/i2c-{name}" if name.isdecimal() else name)
+    path = device_node(name)
+    if path is None:
+        raise BusError("is no bus; name a device node such as /dev/i2c-1", bus=name)
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except OSError as error:

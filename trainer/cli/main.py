@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from agent.errors import AgentError
+from agent.errors import AgentError, refusal_of_the_system
 from firmware_bridge.errors import BridgeError
 from trainer.cli.benchmark import benchmark
 from trainer.cli.data import data as data_group
@@ -31,6 +31,11 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except (TrainerError, AgentError, BridgeError) as error:
             raise click.ClickException(str(error)) from error
+        except (OSError, ValueError) as error:
+            refusal = refusal_of_the_system(error)
+            if refusal is None:
+                raise
+            raise click.ClickException(refusal) from error
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import subprocess
 import sys
@@ -230,6 +231,31 @@ def test_what_needs_a_daemon_says_so(config: Path) -> None:
         result = judder(*command, "--config", config)
         assert result.exit_code == 1
         assert "judder is not running" in result.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["config", "check", "a\0b"],
+        ["alerts", "--config", "a\0b"],
+        ["replay", "a\0b.csv", "--model", "a\0b"],
+        ["model", "show", "a\0b"],
+        ["sensor", "scan", "--bus", "/dev/a\0b"],
+        ["service", "status", "--root", "a\0b"],
+    ],
+)
+def test_a_nul_byte_in_a_files_name(arguments: list[str]) -> None:
+    result = judder(*arguments)
+    assert (result.exit_code, result.output) == (1, "Error: a file's name cannot hold a NUL byte\n")
+
+
+def test_what_the_system_refuses_is_told_in_one_line(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr("agent.config.file.load_config", refuse)
+    result = judder("alerts", "--config", config)
+    assert (result.exit_code, result.output) == (1, f"Error: {config}: Permission denied\n")
 
 
 def test_alerts_without_a_store(config: Path) -> None:

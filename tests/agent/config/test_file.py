@@ -60,6 +60,24 @@ def test_a_byte_order_mark_is_read_over(tmp_path: Path) -> None:
     assert load_config(path).gateway.site == "plant-1"
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ('"/dev/i2c-1"', '"/dev/i2c\\u0000"', "sensors.press.bus"),
+        ('"press-1.judder"', '"a\\u0000"', "sensors.press.bundle"),
+        (
+            '"/dev/i2c-1"',
+            '"sim:a"\nsignal = { kind = "replay", path = "\\u0000.csv" }',
+            "sensors.press.signal.path",
+        ),
+        ('"gw-3"', '"gw-3"\n[uplink]\nhost = "a\\u0000"', "uplink.host"),
+    ],
+)
+def test_a_nul_byte_is_told_with_its_key(tmp_path: Path, old: str, new: str, key: str) -> None:
+    (problem,) = refused(GOOD.replace(old, new), tmp_path)
+    assert problem.startswith(f"{key} = ")
+
+
 def test_another_encoding_is_named(tmp_path: Path) -> None:
     path = tmp_path / "judder.toml"
     path.write_text(GOOD, encoding="utf-16")

@@ -91,8 +91,8 @@ def regimes() -> SimpleNamespace:
 def commands(store: AlertStore, monitor: Monitor, regimes: SimpleNamespace) -> Commands:
     """Return the commands of a gateway that keeps no waveforms; ``press`` has regimes, ``pump`` none."""
     station: Any = SimpleNamespace(name="press", monitor=monitor, bundle_thresholds=BUNDLE, regimes=regimes)
-    pump: Any = SimpleNamespace(name="pump", regimes=None)
-    config: Any = SimpleNamespace(sensors={"press": SimpleNamespace(alarm=None)})
+    pump: Any = SimpleNamespace(name="pump", monitor=monitor, bundle_thresholds=BUNDLE, regimes=None)
+    config: Any = SimpleNamespace(sensors=dict.fromkeys(("press", "pump"), SimpleNamespace(alarm=None)))
     handlers = Handlers(
         lambda: config,
         [station, pump],
@@ -103,6 +103,21 @@ def commands(store: AlertStore, monitor: Monitor, regimes: SimpleNamespace) -> C
         SimulatedClock(),
     )
     return Commands("test", handlers.table())
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(["threshold", "capture", "regime", "acknowledge"]),
+    st.dictionaries(
+        st.sampled_from(["sensor", "by", "regime", "alert_id", "warning", "alarm"]),
+        st.sampled_from(["press", "pump", "ada", "fast", 4.5]) | json_values,
+    ),
+)
+def test_arguments_of_any_kind_are_told_what_is_wrong_with_them(
+    commands: Commands, command: str, arguments: dict[str, Any]
+) -> None:
+    reply = commands.answer(json.dumps(arguments | {"command": command}).encode())
+    assert "internal error" not in reply.get("error", "")
 
 
 GOOD = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import sqlite3
 import tempfile
 import threading
@@ -13,6 +14,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -21,6 +23,7 @@ from agent.config.storage import HistoryLimits
 from agent.errors import StoreError
 from agent.inference.scoring import Level
 from agent.judging.alert import AlertEvent, Change, Subject, event_to_json
+from agent.storage import database
 from agent.storage.alerts import AlertStore
 from agent.storage.database import MIGRATIONS
 from agent.storage.message import Kind
@@ -477,6 +480,77 @@ def test_read_only_for_who_may_not_write(public_folder: Path, make_event: MakeEv
         os.seteuid(0)
     assert len(found) == 1
     store.close()
+
+
+def store_of_a_killed_daemon(folder: Path, event: AlertEvent) -> Path:
+    """Make a store whose alert is in the write-ahead log, and whose index is gone, as after a power cut."""
+    with AlertStore(folder / "running.db") as store:
+        store.record(event, None)
+        for suffix in ("", "-wal"):
+            shutil.copy(folder / f"running.db{suffix}", folder / f"judder.db{suffix}")
+    return folder / "judder.db"
+
+
+@pytest.mark.parametrize("medium", [0, os.ST_RDONLY])
+def test_a_log_that_cannot_be_read_where_it_is(
+    tmp_path: Path, make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch, medium: int
+) -> None:
+    path = store_of_a_killed_daemon(tmp_path, make_event(1))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "access", lambda folder, mode: False)
+        patch.setattr(os, "statvfs", lambda folder: SimpleNamespace(f_flag=medium))
+        with pytest.raises(
+            StoreError, match="it is on a read-only medium" if medium else "you may not write"
+        ):
+            AlertStore.read_only(path)
+    with AlertStore.read_only(path) as reader:
+        assert len(reader.alerts()) == 1
+
+
+def test_an_empty_log_needs_no_index(
+    tmp_path: Path, make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with AlertStore(tmp_path / "judder.db") as store:
+        store.record(make_event(1), None)
+    (tmp_path / "judder.db-wal").touch()
+    monkeypatch.setattr(os, "access", lambda folder, mode: False)
+    with AlertStore.read_only(tmp_path / "judder.db") as reader:
+        assert len(reader.alerts()) == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize("forbidden", [".", "judder.db"])
+def test_who_may_not_read_the_store_is_told_what_to_do(
+    public_folder: Path, make_event: MakeEvent, forbidden: str
+) -> None:
+    with AlertStore(public_folder / "judder.db") as store:
+        store.record(make_event(1), None)
+    (public_folder / forbidden).chmod(0o700)
+    os.seteuid(NOBODY)
+    try:
+        with pytest.raises(StoreError, match=r"judder\.db: Permission denied; run as root or join the group"):
+            AlertStore.read_only(public_folder / "judder.db")
+    finally:
+        os.seteuid(0)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_the_first_start_on_a_read_only_disk(
+    public_folder: Path, make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no file that could be read meanwhile, and none can be made."""
+    monkeypatch.setattr(database, "disk_refuses", lambda folder: True)
+    os.seteuid(NOBODY)
+    try:
+        with AlertStore.open(public_folder / "judder.db", NOW) as store:
+            assert (store.error is None, store.alerts()) == (False, [])
+            with pytest.raises(StoreError, match="unable to open"):
+                store.record(make_event(1), None)
+            os.seteuid(0)
+            store.record(make_event(1), None)
+            assert (store.error, len(store.alerts())) == (None, 1)
+    finally:
+        os.seteuid(0)
 
 
 def test_a_full_disk_is_told_and_nothing_is_half_written(store: AlertStore, make_event: MakeEvent) -> None:

@@ -15,12 +15,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from agent.inference.bundle import read_bundle
 from agent.inference.detector import judge_recording, open_detector
 from firmware_bridge.recording import save_recording
 from tests.owned_process import owned
 from tests.waiting import DEADLINE_S
+from trainer.cli.main import main
 
 Run = Callable[..., Any]
 COMMAND = (sys.executable, "-c", "from trainer.cli.main import main; main()")
@@ -34,6 +36,11 @@ def test_the_help_does_not_load_tensorflow() -> None:
     result = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert result.stdout.endswith("[]\n")
     assert "--quantize [int8|float16|float32|dynamic]" in result.stdout
+
+
+def test_a_nul_byte_in_a_files_name_is_told_in_one_line() -> None:
+    result = CliRunner().invoke(main, ["data", "show", "a\0b.csv"])
+    assert (result.exit_code, result.output) == (1, "Error: a file's name cannot hold a NUL byte\n")
 
 
 def test_the_summary_says_what_was_learnt_and_what_comes_next(fitted: Any) -> None:
