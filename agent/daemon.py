@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -24,6 +25,7 @@ from agent.sensing.bus_sampler import BusSampler
 from agent.storage.alerts import AlertStore
 from agent.storage.announcer import Announcer, Listener
 from agent.storage.database import DISK_ERRORS
+from agent.storage.read_only import READ_ONLY_DISK
 from agent.system import watchdog as systemd
 from agent.system.journal import Entry, fields
 from agent.system.watchdog import Watchdog, sd_notify
@@ -265,7 +267,6 @@ def _make_folders(config: Config) -> None:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             if error.errno in DISK_ERRORS:  # heals, other than a wrong path: systemd tries again
-                raise StoreError(
-                    folder, f"cannot be made: {error.strerror}; free space on the disk"
-                ) from error
+                hint = READ_ONLY_DISK if error.errno == errno.EROFS else "free space on the disk"
+                raise StoreError(folder, f"cannot be made: {error.strerror}; {hint}") from error
             raise ConfigError(None, [f"{key} = {folder}: cannot be made: {error.strerror}"]) from error

@@ -13,6 +13,7 @@ from agent.config.file import Config
 from agent.config.sensor import IIO
 from agent.config.uplink import BrokerSettings, TlsSettings
 from agent.errors import ConfigError, UplinkError
+from agent.storage.read_only import READ_ONLY_DISK, is_read_only
 from firmware_bridge.bus.protocol import device_node
 from firmware_bridge.clock import SystemClock
 
@@ -54,9 +55,9 @@ def absent_buses(config: Config) -> Iterator[str]:
 
 def _folders(config: Config) -> Iterator[str]:
     for key, folder in (("state_dir", config.state_dir), ("runtime_dir", config.runtime_dir)):
-        reason = None if folder in _MADE_BY_THE_UNIT else _why_not_made(folder)
+        reason = None if folder in _MADE_BY_THE_UNIT else _why_of_no_use(folder)
         if reason is not None:
-            yield f"{key} = {folder}: cannot be made: {reason}"
+            yield f"{key} = {folder}: cannot be used: {reason}"
     length = len(os.fsencode(config.control_socket))
     if length > LONGEST_SOCKET_PATH:
         yield (
@@ -65,16 +66,22 @@ def _folders(config: Config) -> Iterator[str]:
         )
 
 
-def _why_not_made(folder: Path) -> str | None:
-    """Return why a folder cannot be made, by making another there for a moment; None if it can."""
+def _why_of_no_use(folder: Path) -> str | None:
+    """Return why a folder is of no use or cannot be made, by making another there for a moment; else None."""
     try:
         if folder.exists():
-            return None if folder.is_dir() else "it is a file"
+            return _why_not_used(folder)
         parent = next(parent for parent in folder.parents if parent.exists())
         tempfile.TemporaryDirectory(dir=parent).cleanup()
     except OSError as error:
         return error.strerror
     return None
+
+
+def _why_not_used(folder: Path) -> str | None:
+    if not folder.is_dir():
+        return "it is a file"
+    return READ_ONLY_DISK if is_read_only(folder) else None
 
 
 def _uplink(settings: BrokerSettings) -> Iterator[str]:

@@ -100,7 +100,7 @@ def _seen(event: AlertEvent) -> list[str]:
         f"kurtosis {s.kurtosis:.1f}"
         for s in event.statistics
     )
-    return [*lines, f"  {axes}"]
+    return [*lines, f"  {axes}"] if axes else lines
 
 
 def _cause(record: AlertRecord) -> str:

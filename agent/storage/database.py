@@ -15,7 +15,7 @@ from typing import Self
 from urllib.parse import quote
 
 from agent.errors import StoreError
-from agent.storage.read_only import connect_read_only
+from agent.storage.read_only import READ_ONLY_DISK, connect_read_only, is_read_only
 from agent.system.journal import Entry, fields
 
 logger = logging.getLogger(__name__)
@@ -272,7 +272,7 @@ class Database:
             yield
         except sqlite3.Error as error:
             self.damaged = self.damaged or _is_damage(error)
-            raise StoreError(self.path, f"{error}; {_next_step(error)}") from error
+            raise StoreError(self.path, f"{error}; {_next_step(error, self.path.parent)}") from error
 
 
 def check(path: Path) -> str | None:
@@ -364,10 +364,12 @@ def disk_refuses(folder: Path) -> bool:
     return False
 
 
-def _next_step(error: sqlite3.Error) -> str:
+def _next_step(error: sqlite3.Error, folder: Path) -> str:
     if _is_damage(error):
         return "restart judder: it sets the damaged file aside and starts a new one"
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY) and is_read_only(folder):
+        return READ_ONLY_DISK
     steps = {
         sqlite3.SQLITE_FULL: "free space on the disk",
         sqlite3.SQLITE_BUSY: "another process holds the file; close it",

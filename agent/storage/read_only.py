@@ -9,6 +9,17 @@ from urllib.parse import quote
 
 from agent.errors import StoreError
 
+READ_ONLY_DISK = "the disk is mounted read-only; mount it to be written, and look why it was not (dmesg)"
+"""What to do where nothing can be written."""
+
+
+def is_read_only(folder: Path) -> bool:
+    """Return whether a folder is on a file system that is mounted read-only; False if it is not there."""
+    try:
+        return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
+
 
 def connect_read_only(path: Path, timeout_s: float) -> sqlite3.Connection:
     """Open a database that another process may be writing.
@@ -50,8 +61,7 @@ def _size(path: Path) -> int | None:
 
 def _log_without_index(path: Path) -> str:
     """Return why a write-ahead log cannot be read: SQLite wants its index in a file that it cannot make."""
-    read_only = os.statvfs(path.parent).f_flag & os.ST_RDONLY
-    where = "it is on a read-only medium" if read_only else "you may not write in its folder"
+    where = "it is on a read-only medium" if is_read_only(path.parent) else "you may not write in its folder"
     return (
         f"the newest alerts are in {path.name}-wal, which takes a {path.name}-shm to read, and that cannot "
         f"be made: {where}; copy {path.name} and {path.name}-wal to a folder that can be written, and name "

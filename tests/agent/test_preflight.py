@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -64,8 +66,8 @@ def test_everything_is_told_in_one_go(folder: Path) -> None:
         "sensors.press.bus: 'banana' is no bus; name a device node such as /dev/i2c-1, iio:NAME or sim:NAME",
         f"sensors.press.bundle: {folder / 'none.judder'}: no such file",
         "sensors.fan.signal: absent.csv: ",
-        f"state_dir = {folder / 'file'}: cannot be made: it is a file",
-        f"runtime_dir = {folder / 'file' / 'run'}: cannot be made: Not a directory",
+        f"state_dir = {folder / 'file'}: cannot be used: it is a file",
+        f"runtime_dir = {folder / 'file' / 'run'}: cannot be used: Not a directory",
         f"uplink.password_file: password file {folder / 'password'}: No such file or directory; check ",
         f"uplink.tls.ca_file: TLS file {folder / 'ca.pem'}: No such file or directory; check ca_file",
         f"uplink.tls.cert_file: TLS file {folder / 'own.pem'}: No such file or directory; check cert_file",
@@ -106,7 +108,13 @@ def test_folders_that_can_be_made_are_not(folder: Path, place: str) -> None:
 
 def test_a_folder_that_the_system_refuses(folder: Path) -> None:
     (problem,) = problems(folder, f'state_dir = "/proc/judder"\n{SENSOR}')
-    assert problem.startswith("state_dir = /proc/judder: cannot be made: ")
+    assert problem.startswith("state_dir = /proc/judder: cannot be used: ")
+
+
+def test_a_folder_on_a_disk_that_cannot_be_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "statvfs", lambda folder: SimpleNamespace(f_flag=os.ST_RDONLY))
+    (problem,) = problems(folder, f'state_dir = "."\n{SENSOR}')
+    assert problem.startswith(f"state_dir = {folder}: cannot be used: the disk is mounted read-only")
 
 
 def test_a_socket_whose_path_is_too_long(folder: Path) -> None:

@@ -540,11 +540,12 @@ def test_the_first_start_on_a_read_only_disk(
 ) -> None:
     """There is no file that could be read meanwhile, and none can be made."""
     monkeypatch.setattr(database, "disk_refuses", lambda folder: True)
+    monkeypatch.setattr(database, "is_read_only", lambda folder: True)
     os.seteuid(NOBODY)
     try:
         with AlertStore.open(public_folder / "judder.db", NOW) as store:
             assert (store.error is None, store.alerts()) == (False, [])
-            with pytest.raises(StoreError, match="unable to open"):
+            with pytest.raises(StoreError, match="the disk is mounted read-only"):
                 store.record(make_event(1), None)
             os.seteuid(0)
             store.record(make_event(1), None)
