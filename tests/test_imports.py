@@ -58,6 +58,7 @@ ORDER = {
         "clock",
         "arrays",
         "axes",
+        "folders",
         "bus",
         "recording",
         "signals",

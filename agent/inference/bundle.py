@@ -134,4 +134,6 @@ def _golden(path: Path, manifest: Manifest, members: Mapping[str, bytes]) -> Gol
         raise BundleError(
             path, f"{GOLDEN}: scores of shape {golden.scores.shape}, one and one a part expected"
         )
+    if not np.isfinite(golden.scores).all():
+        raise BundleError(path, f"{GOLDEN}: a score is no finite number")
     return golden

@@ -219,7 +219,8 @@ def check_golden(detector: Detector, bundle: Bundle) -> float:
     scores = detector.scores(golden.windows)
     deviation = np.abs(scores - golden.scores)
     allowed = bundle.manifest.golden_tolerance + 0.05 * np.abs(golden.scores)
-    if (deviation > allowed).any():
+    # Written so that a score which is no number (NaN) fails.
+    if not (deviation <= allowed).all():
         window, column = np.unravel_index(np.argmax(deviation - allowed), deviation.shape)
         by = f" by its part '{bundle.manifest.parts[column - 1].name}'" if column else ""
         raise BundleError(

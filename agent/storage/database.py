@@ -17,6 +17,7 @@ from urllib.parse import quote
 from agent.errors import StoreError
 from agent.storage.read_only import READ_ONLY_DISK, connect_read_only, is_read_only
 from agent.system.journal import Entry, fields
+from firmware_bridge.folders import sync_folder
 
 logger = logging.getLogger(__name__)
 
@@ -303,6 +304,7 @@ def quarantine(path: Path, at: datetime) -> Path:
             member = path.with_name(path.name + suffix)
             if member.exists():
                 member.rename(aside.with_name(aside.name + suffix))
+        sync_folder(path.parent)
     except OSError as error:
         raise StoreError(path, f"damaged, and cannot be renamed: {error}; move it away by hand") from error
     return aside

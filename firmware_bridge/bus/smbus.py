@@ -87,7 +87,7 @@ class SmbusBus:
         """Read ``length`` bytes, starting at ``register``, in one transfer.
 
         Raises:
-            BusError: If the transfer fails, or is longer than the adapter can do.
+            BusError: If the transfer fails, is cut short, or is longer than the adapter can do.
         """
         return self.read_burst(address, register, length, 1)
 
@@ -173,6 +173,10 @@ class SmbusBus:
         call = i2c_smbus_ioctl_data(direction, register, I2C_SMBUS_I2C_BLOCK_DATA, ctypes.pointer(block))
         self._ioctl(I2C_SLAVE, address, address, register)
         self._ioctl(I2C_SMBUS, call, address, register)
+        if block.block[0] != len(data):
+            # What did not come must not pass for zeros.
+            message = f"{block.block[0]} of {len(data)} bytes came"
+            raise BusError(message, bus=self.name, address=address, register=register, code=errno.EIO)
         return bytes(block.block[1 : len(data) + 1])
 
     def _check(self, address: int, register: int, length: int) -> None:

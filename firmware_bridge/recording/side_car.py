@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from firmware_bridge.errors import RecordingError
+from firmware_bridge.folders import sync_folder
 
 FORMAT = "judder-recording"
 VERSION = 1
@@ -89,6 +90,7 @@ def write_side_car(path: Path, info: WaveInfo) -> None:
         file.flush()
         os.fsync(file.fileno())
     unfinished.replace(beside)
+    sync_folder(beside.parent)
 
 
 def read_side_car(path: Path) -> WaveInfo:

@@ -93,6 +93,14 @@ def test_golden_windows_that_score_otherwise_are_refused(make_bundle: Callable[.
         check_golden(detector, other)
 
 
+def test_a_golden_score_that_is_no_number_fails(make_bundle: Callable[..., Path]) -> None:
+    detector, bundle = open_detector(make_bundle())
+    scores = bundle.golden.scores.copy()
+    scores[1, 0] = np.nan
+    with pytest.raises(BundleError, match="golden window 1"):
+        check_golden(detector, replace(bundle, golden=Golden(bundle.golden.windows, scores)))
+
+
 def test_a_recording_is_judged_as_its_windows_are(level_manifest: Manifest) -> None:
     detector = Detector(level_manifest, {})
     samples = np.random.default_rng(1).standard_normal((1000, 1)).astype(np.float32)

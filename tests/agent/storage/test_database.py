@@ -214,6 +214,15 @@ def test_the_log_goes_aside_with_its_database(tmp_path: Path) -> None:
     ]
 
 
+def test_the_new_names_reach_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "judder.db"
+    path.write_bytes(DAMAGE)
+    synced: list[Path] = []
+    monkeypatch.setattr("agent.storage.database.sync_folder", synced.append)
+    quarantine(path, NOW)
+    assert synced == [tmp_path]
+
+
 def test_a_database_cannot_be_used_after_its_end(tmp_path: Path) -> None:
     database = Database(tmp_path / "judder.db")
     database.close()

@@ -17,6 +17,7 @@ from firmware_bridge.errors import BusError, HeldError
 # i2c-dev.h; the answer 1 is I2C_FUNC_I2C (i2c.h).
 I2C_FUNCS = 0x0705
 I2C_SLAVE = 0x0703
+I2C_SMBUS = 0x0720
 
 
 class Memory:
@@ -102,6 +103,23 @@ def test_a_block_has_32_bytes_at_most(block_bus: SmbusBus) -> None:
     with pytest.raises(BusError, match=r"this adapter moves 1 to 32 bytes at once") as caught:
         block_bus.read(0x53, 0x00, 33)
     assert caught.value.code == errno.EINVAL
+
+
+@pytest.mark.usefixtures("memory")
+def test_a_block_that_is_cut_short_is_an_error(kernel: Any) -> None:
+    kernel.functions = 0x0C000000  # blocks only
+
+    def short(descriptor: int, request: int, argument: Any) -> int:
+        done = int(kernel(descriptor, request, argument))
+        if request == I2C_SMBUS:
+            argument.data.contents.block[0] = 2
+        return done
+
+    bus = SmbusBus("/dev/i2c-1", os.open(os.devnull, os.O_RDWR), short)
+    with pytest.raises(BusError, match="2 of 3 bytes came") as caught:
+        bus.read(0x53, 0x2C, 3)
+    bus.close()
+    assert caught.value.code == errno.EIO
 
 
 def test_an_adapter_that_can_do_neither_is_refused(bus: SimulatedBus) -> None:
