@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from nacl.signing import SigningKey
 
@@ -168,3 +171,16 @@ def test_a_manifest_with_a_value_of_another_kind(
     inner[place[-1]] = value
     with pytest.raises(BundleError, match=r"manifest\.json: .*expected"):
         read_bundle(rewrite(path, manifest__json=json.dumps(document).encode()))
+
+
+def test_golden_scores_that_are_no_numbers_are_refused(make_bundle: Callable[..., Path]) -> None:
+    path = make_bundle()
+    golden = read_bundle(path).golden
+    content = io.BytesIO()
+    np.savez(content, windows=golden.windows, scores=np.full_like(golden.scores, np.nan))
+    with zipfile.ZipFile(path) as archive:
+        manifest = json.loads(archive.read(MANIFEST))
+    manifest["members"][GOLDEN] = hashlib.sha256(content.getvalue()).hexdigest()
+    rewrite(path, golden__npz=content.getvalue(), manifest__json=json.dumps(manifest).encode())
+    with pytest.raises(BundleError, match="a score is no finite number"):
+        read_bundle(path)
