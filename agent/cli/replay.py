@@ -74,6 +74,7 @@ def _check(recording: Recording, manifest: Manifest) -> None:
     from agent.inference.manifest import RATE_TOLERANCE
     from firmware_bridge.errors import RecordingError
 
+    _check_units(recording, manifest)
     rate, expected = recording.rate_hz, manifest.rate_hz
     if rate and expected and abs(rate - expected) > RATE_TOLERANCE * expected:
         raise RecordingError(
@@ -88,6 +89,17 @@ def _check(recording: Recording, manifest: Manifest) -> None:
             f"{longest}",
             path=recording.path,
         )
+
+
+def _check_units(recording: Recording, manifest: Manifest) -> None:
+    """Accelerations are read in g, whatever the file has."""
+    from firmware_bridge.errors import RecordingError
+    from firmware_bridge.recording.columns import g_per, split_unit
+
+    for axis in manifest.axes:
+        if g_per(split_unit(axis)[1] or "") not in (None, 1.0):
+            message = f"is read in g, the model was trained on '{axis}'; train it again"
+            raise RecordingError(message, path=recording.path)
 
 
 def _write(out: Path, starts: IndexArray, verdicts: Sequence[Verdict], length: int) -> None:

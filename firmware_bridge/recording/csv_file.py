@@ -2,47 +2,99 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from firmware_bridge.arrays import Array, TimeArray
+from firmware_bridge.arrays import Array
 from firmware_bridge.errors import RecordingError
-from firmware_bridge.recording.columns import find_columns, is_signal, time_scale, time_unit
+from firmware_bridge.recording.columns import find_columns
+from firmware_bridge.recording.csv_layout import Layout, Row, find_layout, is_value
+from firmware_bridge.recording.csv_times import DateColumns, NumberColumn, find_dates
 from firmware_bridge.recording.model import Recording, Segment, find_unusable
+from firmware_bridge.recording.roles import Roles, roles
 from firmware_bridge.recording.sample_store import SampleStore
-from firmware_bridge.recording.time_axis import Timing, check_rate, first_step_back, timing
+from firmware_bridge.recording.time_axis import Timing, check_rate
 
-_SEPARATORS = ",;\t"
 _BLOCK_ROWS = 16_384
-_Line = tuple[int, list[str]]
 
 
 @dataclass(frozen=True)
-class _Table:
+class Block:
     """Some rows as text, with the line of the file that each came from."""
 
     path: Path
-    names: tuple[str, ...]
-    rows: list[list[str]]
-    lines: list[int]
-    notes: list[str]
+    layout: Layout
+    rows: Sequence[Sequence[str]]
+    lines: Sequence[int]
+
+    def cells(self, index: int) -> list[str]:
+        """Return a column as text."""
+        return [row[index] for row in self.rows]
+
+    def numbers(self, index: int) -> Array:
+        """Return a column.
+
+        Raises:
+            RecordingError: If a cell is no number, or too large; it names the line.
+        """
+        values = self.readable(index)
+        bad = find_unusable(values)
+        if bad.size:
+            raise self._error(int(bad[0]), index)
+        return values
+
+    def readable(self, index: int) -> Array:
+        """Return a column, not a number where a cell is none."""
+        cells = self.cells(index)
+        if self.layout.decimal_comma:
+            cells = [cell.replace(",", ".") for cell in cells]
+        try:
+            return np.array([float(cell) for cell in cells])
+        except ValueError:
+            return np.array([_number_or_nan(cell) for cell in cells])
+
+    def _error(self, row: int, index: int) -> RecordingError:
+        cell = self.rows[row][index].strip()
+        if not cell:
+            fault = "the value is missing; fill it or cut the row out"
+        elif not math.isnan(_number_or_nan(cell)) or cell.lower().lstrip("+-") == "nan":
+            fault = f"'{cell}' is not finite or too large; fill it or cut the row out"
+        else:
+            hint = "; write a decimal point" if not math.isnan(_number_or_nan(cell.replace(",", "."))) else ""
+            fault = f"'{cell}' is not a number{hint}"
+        return RecordingError(fault, path=self.path, row=self.lines[row], column=self.layout.names[index])
 
 
 def load_csv(path: Path, columns: tuple[str, ...] | None, rate_hz: float | None) -> Recording:
     """Read a CSV file, some rows at a time; see ``load_recording``."""
-    blocks = _blocks(path)
-    first = next(blocks)
-    wanted, notes = _choose(first, columns)
-    store, times = SampleStore(path, len(wanted)), _TimeColumn.of(first)
-    for block in itertools.chain((first,), blocks):
-        store.append(np.column_stack([_numbers(block, index) for index in wanted]))
+    try:
+        return _load(path, columns, rate_hz)
+    except UnicodeError as error:
+        raise RecordingError("is not UTF-8 text; save it as UTF-8", path=path) from error
+    except csv.Error as error:
+        raise RecordingError(f"is not CSV: {error}", path=path) from error
+
+
+def _load(path: Path, columns: tuple[str, ...] | None, rate_hz: float | None) -> Recording:
+    encoding = _encoding(path)
+    layout = find_layout(path, encoding)
+    blocks = _Blocks(path, layout, encoding)
+    pieces = iter(blocks)
+    first = next(pieces, None)
+    if first is None:
+        raise RecordingError("has a header but no rows", path=path)
+    found, dates, notes = _roles(first)
+    wanted = _choose(first, columns, found)
+    store, times = SampleStore(path, len(wanted)), _times(first, found, dates)
+    for block in itertools.chain((first,), pieces):
+        store.append(np.column_stack([block.numbers(index) for index in wanted]))
         if times is not None:
             times.append(block)
     samples = store.finish()
@@ -52,167 +104,117 @@ def load_csv(path: Path, columns: tuple[str, ...] | None, rate_hz: float | None)
         told = times.told(rate_hz)
     return Recording(
         path=path,
-        columns=tuple(first.names[index] for index in wanted),
+        columns=tuple(layout.names[index] for index in wanted),
         samples=samples,
         rate_hz=told.rate_hz,
         segments=told.segments,
-        notes=(*first.notes, *notes, *told.notes),
+        notes=(*layout.notes, *(notes if columns is None else ()), *told.notes, *blocks.notes),
+        rate_guessed=told.guessed,
     )
 
 
-def _blocks(path: Path) -> Iterator[_Table]:
-    """Return the rows in blocks, the first of which there is in any case."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            separator = _separator(file.readline())
-            file.seek(0)
-            reader = csv.reader(file, delimiter=separator, strict=True)
-            numbered = ((reader.line_num, row) for row in reader if row)
-            head, begun = _head(path, numbered)
-            while True:
-                block = [*begun, *itertools.islice(numbered, _BLOCK_ROWS - len(begun))]
-                if not block:
-                    return
-                yield _block(head, block)
-                begun = []
-    except UnicodeDecodeError as error:
-        raise RecordingError("is not UTF-8 text; save it as UTF-8", path=path) from error
-    except csv.Error as error:
-        raise RecordingError(f"is not CSV: {error}", path=path) from error
+def _encoding(path: Path) -> str:
+    """Return the encoding by the byte order mark, which spreadsheets write."""
+    with path.open("rb") as file:
+        begin = file.read(2)
+    return "utf-16" if begin in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
 
 
-def _separator(first_line: str) -> str:
-    return max(_SEPARATORS, key=first_line.count)
+@dataclass
+class _Blocks:
+    """The rows of a file in blocks."""
+
+    path: Path
+    layout: Layout
+    encoding: str
+    notes: list[str] = field(default_factory=list)
+    """What was found on the way."""
+
+    def __iter__(self) -> Iterator[Block]:
+        with self.path.open(encoding=self.encoding, newline="") as file:
+            rows = self._whole(self._rows(line.replace("\0", "") for line in file))
+            while block := list(itertools.islice(rows, _BLOCK_ROWS)):
+                yield Block(self.path, self.layout, [row for _, row in block], [line for line, _ in block])
+
+    def _rows(self, lines: Iterator[str]) -> Iterator[Row]:
+        """Yield the rows of numbers."""
+        separator = self.layout.separator
+        # A column of decimal commas is one cell a line.
+        reader = csv.reader(lines, delimiter="\x1f" if separator == "\n" else separator, strict=True)
+        for row in reader:
+            filled = len(row) > 1 or any(cell.strip() for cell in row)
+            if filled and reader.line_num >= self.layout.first_line and not self.layout.is_comment(row):
+                yield reader.line_num, row
+
+    def _whole(self, rows: Iterator[Row]) -> Iterator[Row]:
+        """Yield the rows, each as wide as the names; a last one that was cut short is left out."""
+        width = len(self.layout.names)
+        before: Row | None = None
+        for line, row in rows:
+            if before is not None:
+                yield self._checked(before)
+            before = line, row[:width] if not any(cell.strip() for cell in row[width:]) else row
+        if before is None:
+            return
+        if len(before[1]) >= width:
+            yield self._checked(before)
+        else:
+            self.notes.append(f"line {before[0]}, the last one, is cut short; it is left out")
+
+    def _checked(self, row: Row) -> Row:
+        width, found = len(self.layout.names), len(row[1])
+        if found != width:
+            message = f"{'too few' if found < width else 'too many'} cells: {found} instead of {width}"
+            raise RecordingError(message, path=self.path, row=row[0])
+        return row
 
 
-def _head(path: Path, numbered: Iterator[_Line]) -> tuple[_Table, list[_Line]]:
-    """Return the table without rows, and the first row."""
-    line, first = next(numbered, (0, None))
-    if first is None:
-        raise RecordingError("is empty", path=path)
-    if all(_is_number(cell) for cell in first):
-        names = tuple(f"column{index}" for index in range(1, len(first) + 1))
-        note = f"no header; the columns are named {names[0]} to {names[-1]}"
-        return _Table(path, names, [], [], [note]), [(line, first)]
-    names = tuple(cell.strip() for cell in first)
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise RecordingError("this name occurs twice; rename one", path=path, row=line, column=twice)
-    begun = list(itertools.islice(numbered, 1))
-    if not begun:
-        raise RecordingError("has a header but no rows", path=path)
-    return _Table(path, names, [], [], []), begun
+def _roles(first: Block) -> tuple[Roles, tuple[int, ...], list[str]]:
+    """Return what the columns are, those that hold dates, and what is left out."""
+    names = first.layout.names
+    dates = find_dates(first)
+    values = {name: first.readable(index) for index, name in enumerate(names)}
+    texts = [
+        name
+        for index, name in enumerate(names)
+        if len(first.rows) > 1
+        and np.isnan(values[name]).all()
+        and index not in dates
+        and _is_text(first, index)
+    ]
+    found = roles(
+        {name: value for name, value in values.items() if name not in texts}, [names[i] for i in dates]
+    )
+    left_out = [name for name in names if name not in found.channels]
+    notes = [f"left out: {', '.join(left_out)}"] if left_out else []
+    return found, dates, [*notes, *found.notes]
 
 
-def _block(head: _Table, numbered: Sequence[_Line]) -> _Table:
-    width = len(head.names)
-    for line, row in numbered:
-        if len(row) != width:
-            fault = "too few" if len(row) < width else "too many"
-            message = f"{fault} cells: {len(row)} instead of {width}"
-            raise RecordingError(message, path=head.path, row=line)
-    return replace(head, rows=[row for _, row in numbered], lines=[line for line, _ in numbered])
+def _is_text(first: Block, index: int) -> bool:
+    cells = [cell.strip() for cell in first.cells(index)]
+    return all(cell and not is_value(cell, decimal_comma=True) for cell in cells)
 
 
-def _choose(table: _Table, columns: tuple[str, ...] | None) -> tuple[Sequence[int], list[str]]:
+def _choose(first: Block, columns: tuple[str, ...] | None, found: Roles) -> Sequence[int]:
+    names = first.layout.names
     if columns is not None:
-        return find_columns(table.path, table.names, columns), []
-    wanted = [index for index, name in enumerate(table.names) if is_signal(name)]
-    if not wanted:
-        message = f"only times, counters and labels (there are: {', '.join(table.names)}); name the columns"
-        raise RecordingError(message, path=table.path)
-    left_out = [name for name in table.names if not is_signal(name)]
-    return wanted, [f"left out: {', '.join(left_out)}"] if left_out else []
+        return find_columns(first.path, names, columns)
+    if not found.channels:
+        message = f"only times, counters and labels (there are: {', '.join(names)}); name the columns"
+        raise RecordingError(message, path=first.path)
+    return [names.index(name) for name in found.channels]
 
 
-def _numbers(table: _Table, index: int) -> Array:
-    try:
-        values = np.array([float(row[index]) for row in table.rows])
-    except ValueError:
-        values = np.array([_number_or_nan(row[index]) for row in table.rows])
-    bad = find_unusable(values)
-    if bad.size:
-        raise _cell_error(table, int(bad[0]), index)
-    return values
-
-
-def _cell_error(table: _Table, row: int, index: int) -> RecordingError:
-    cell = table.rows[row][index].strip()
-    if not cell:
-        fault = "the value is missing; fill it or cut the row out"
-    elif _is_number(cell):
-        fault = f"'{cell}' is not finite or too large; fill it or cut the row out"
-    else:
-        hint = "; write a decimal point" if _is_number(cell.replace(",", ".")) else ""
-        fault = f"'{cell}' is not a number{hint}"
-    return RecordingError(fault, path=table.path, row=table.lines[row], column=table.names[index])
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
+def _times(first: Block, found: Roles, dates: tuple[int, ...]) -> NumberColumn | DateColumns | None:
+    if found.time is None:
+        return None
+    index = first.layout.names.index(found.time)
+    numeric = not math.isnan(float(first.readable(index)[0]))
+    return NumberColumn(first, index) if numeric else DateColumns(first, dates or (index,))
 
 
 def _number_or_nan(cell: str) -> float:
-    return float(cell) if _is_number(cell) else math.nan
-
-
-@dataclass(kw_only=True)
-class _TimeColumn:
-    """The first column of times, as far as it is read."""
-
-    table: _Table
-    index: int
-    store: SampleStore
-    scale: float | None
-    """Seconds per unit; None for dates."""
-    notes: tuple[str, ...]
-    begin: datetime | None = None
-    last_s: float = -math.inf
-
-    @classmethod
-    def of(cls, table: _Table) -> _TimeColumn | None:
-        """Return the column, or None if there is none."""
-        index = next((index for index, name in enumerate(table.names) if time_unit(name) is not None), None)
-        if index is None:
-            return None
-        store = SampleStore(table.path, 1, np.float64)
-        if not _is_number(table.rows[0][index]):
-            return cls(table=table, index=index, store=store, scale=None, notes=())
-        scale, notes = time_scale(table.path, table.names[index])
-        return cls(table=table, index=index, store=store, scale=scale, notes=notes)
-
-    def append(self, block: _Table) -> None:
-        """Read the times of more rows."""
-        times_s = self._dates(block) if self.scale is None else _numbers(block, self.index) * self.scale
-        row = first_step_back(np.concatenate(([self.last_s], times_s)))
-        if row is not None:
-            message = "time runs backwards here; split the file or sort its rows"
-            name = block.names[self.index]
-            raise RecordingError(message, path=block.path, row=block.lines[row - 1], column=name)
-        self.last_s = float(times_s[-1])
-        self.store.append(times_s[:, np.newaxis])
-
-    def told(self, given_hz: float | None) -> Timing:
-        """Return what all times tell."""
-        times_s = self.store.finish()[:, 0]
-        told = timing(self.table.path, times_s, given_hz, self.table.names[self.index])
-        return replace(told, notes=self.notes + told.notes)
-
-    def _dates(self, block: _Table) -> TimeArray:
-        """Return seconds since the first row; without a zone they are UTC, so that none is skipped."""
-        seconds = []
-        for line, row in zip(block.lines, block.rows, strict=True):
-            try:
-                date = datetime.fromisoformat(row[self.index].strip())
-            except ValueError:
-                message = f"'{row[self.index].strip()}' is neither a number nor an ISO 8601 date and time"
-                name = block.names[self.index]
-                raise RecordingError(message, path=block.path, row=line, column=name) from None
-            date = date if date.tzinfo else date.replace(tzinfo=UTC)
-            self.begin = self.begin or date
-            seconds.append((date - self.begin).total_seconds())
-        return np.array(seconds)
+    try:
+        return float(cell)
+    except ValueError:
+        return math.nan

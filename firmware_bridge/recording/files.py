@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from firmware_bridge.errors import RecordingError
+from firmware_bridge.recording.acceleration import in_g
 from firmware_bridge.recording.csv_file import load_csv
 from firmware_bridge.recording.model import Recording
 from firmware_bridge.recording.npz_file import load_npz, save_npz
@@ -21,11 +22,11 @@ def load_recording(
 ) -> Recording:
     """Read a CSV, NPZ or WAV recording.
 
-    CSV: separated by commas, semicolons or tabs, with or without a header. A time column (time, timestamp, t,
-    datetime, also with a unit) gives the rate and the gaps. NPZ: arrays (n,) are channels, (n, c) give c
-    channels each, (files, n, c) give one segment per file; a scalar ``sample_rate_hz`` or ``rate_hz`` is
-    the rate, and an array of times is read as a time column is. WAV: the counts of ``WavWriter``, with
-    their side-car.
+    CSV: as loggers write it (``csv_layout``). A time column, known by its name, its unit or by climbing
+    evenly (``roles``), gives the rate and the gaps (``time_axis``). NPZ: arrays (n,) are channels, (n, c)
+    give c channels each, (files, n, c) give one segment per file, and are turned if their channels come
+    first; a scalar such as ``sample_rate_hz`` or ``fs`` is the rate, and an array of times is read as a time
+    column is. WAV: the counts of ``WavWriter``, with their side-car. Accelerations in other units come in g.
 
     Args:
         path: A ``.csv``, ``.npz`` or ``.wav`` file.
@@ -46,7 +47,7 @@ def load_recording(
     wanted = tuple(columns) if columns is not None else None
     if wanted == ():
         raise RecordingError("no columns were asked for; name at least one", path=path)
-    return loader(path, wanted, rate_hz)
+    return in_g(loader(path, wanted, rate_hz))
 
 
 def save_recording(path: Path, recording: Recording) -> None:

@@ -34,6 +34,8 @@ class Recording:
     """The stretches between gaps, in order; one when there is no gap."""
     notes: tuple[str, ...]
     """What the loader found and the reader should know: gaps, jitter, duplicated time stamps."""
+    rate_guessed: bool = False
+    """The rate is that of times without a unit, taken for seconds."""
 
 
 def find_unusable(values: npt.NDArray[np.generic]) -> npt.NDArray[np.intp]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import zipfile
 import zlib
-from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,12 +12,26 @@ import numpy as np
 
 from firmware_bridge.arrays import Array, FloatArray
 from firmware_bridge.errors import RecordingError
-from firmware_bridge.recording.columns import channel_names, find_columns, is_signal, time_scale, time_unit
+from firmware_bridge.recording.columns import (
+    MAX_CHANNELS,
+    channel_names,
+    check_width,
+    find_columns,
+    is_signal,
+)
 from firmware_bridge.recording.model import Recording, Segment, find_unusable
+from firmware_bridge.recording.roles import Roles, roles
 from firmware_bridge.recording.sample_store import ROWS, SampleStore
-from firmware_bridge.recording.time_axis import Timing, check_rate, check_times, timing
+from firmware_bridge.recording.time_axis import (
+    Times,
+    Timing,
+    check_rate,
+    stated_rates,
+    stored_rate,
+    timing,
+)
 
-RATE_NAMES = ("sample_rate_hz", "rate_hz")
+RATE_NAME = "rate_hz"
 SEGMENTS_NAME = "segments"
 """An integer array (n_segments, 2) of first rows and rows after the last, as ``save_npz`` writes it."""
 
@@ -30,29 +43,29 @@ _PIECE_BYTES = 1 << 22
 def load_npz(path: Path, columns: tuple[str, ...] | None, rate_hz: float | None) -> Recording:
     """Read an NPZ file; see ``load_recording``."""
     arrays = _read(path)
-    stored_hz = _take_rate(path, arrays)
     bounds = arrays.pop(SEGMENTS_NAME, None)
+    scalars = {name: _scalar(path, name, array) for name, array in arrays.items() if array.ndim == 0}
+    known_hz = check_rate(path, rate_hz, stored_rate(path, scalars), "the file")
+    arrays, turned = _upright(_numbered(arrays))
     rows = _count_rows(path, arrays)
-    channels, used, segments = _channels(path, arrays, rows)
-    if not channels:
+    columns_of, segments = _columns(path, arrays, rows)
+    found = roles(columns_of)
+    if not found.channels and columns is None:
         raise _no_samples(path, arrays)
-    known_hz = check_rate(path, rate_hz, stored_hz, "the file")
+    chosen = _choose(path, columns_of, columns, found)
     told = Timing(known_hz, segments, ())
     if bounds is not None:
         told = Timing(known_hz, _stored_segments(path, bounds, rows), ())
-    elif len(segments) == 1:
-        told = _time(path, arrays, rows, known_hz) or told
-    notes = [f"left out: {name}" for name in arrays if name not in used]
-    names = list(channels)
-    wanted = find_columns(path, names, columns) if columns is not None else range(len(names))
-    samples = _samples(path, {names[index]: channels[names[index]] for index in wanted}, rows)
+    elif len(segments) == 1 and found.time is not None:
+        told = timing(path, Times.of(path, found.time, columns_of[found.time]), known_hz)
     return Recording(
         path=path,
-        columns=tuple(names[index] for index in wanted),
-        samples=samples,
+        columns=tuple(chosen),
+        samples=_samples(path, {name: columns_of[name] for name in chosen}, rows),
         rate_hz=told.rate_hz,
         segments=told.segments,
-        notes=(*notes, *told.notes),
+        notes=(*_left_out(arrays, columns_of, found), *turned, *found.notes, *told.notes),
+        rate_guessed=told.guessed,
     )
 
 
@@ -62,7 +75,7 @@ def save_npz(path: Path, recording: Recording) -> None:
     bounds = np.array([(segment.start, segment.end) for segment in recording.segments], np.int64)
     channels[SEGMENTS_NAME] = bounds.reshape(-1, 2)
     if recording.rate_hz is not None:
-        channels[RATE_NAMES[1]] = np.array(recording.rate_hz)
+        channels[RATE_NAME] = np.array(recording.rate_hz)
     with path.open("wb") as file:
         np.savez_compressed(file, **channels)
 
@@ -110,31 +123,44 @@ def _header(member: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     return shape, by_columns, dtype
 
 
-def _take_rate(path: Path, arrays: dict[str, Array]) -> float | None:
-    for name in RATE_NAMES:
-        if name in arrays and arrays[name].ndim == 0:
-            stored = arrays.pop(name)
-            if stored.dtype.kind not in "fiu":
-                raise RecordingError(f"'{stored}' is no sample rate; store a number", path=path, column=name)
-            rate_hz = float(stored)
-            if not (np.isfinite(rate_hz) and rate_hz > 0):
-                raise RecordingError(
-                    f"a sample rate of {rate_hz:g} Hz is not possible", path=path, column=name
-                )
-            return rate_hz
-    return None
+def _numbered(arrays: dict[str, Array]) -> dict[str, Array]:
+    """Return the arrays, dates and durations as nanoseconds, whose names say so."""
+    numbered = {}
+    for name, array in arrays.items():
+        if (kind := array.dtype.kind) in "mM":
+            numbered[f"{name} (ns)"] = array.astype(f"{kind}8[ns]").astype(np.int64)
+        else:
+            numbered[name] = array
+    return numbered
 
 
-def _time(path: Path, arrays: dict[str, Array], rows: int, known_hz: float | None) -> Timing | None:
-    """Return what the first array of times tells, or None if there is none."""
-    for name, values in arrays.items():
-        if time_unit(name) is not None and values.dtype.kind in "fiu" and values.shape == (rows,):
-            scale, notes = time_scale(path, name)
-            times_s = values.astype(np.float64) * scale
-            check_times(path, times_s, name)
-            told = timing(path, times_s - times_s[0], known_hz, name)
-            return replace(told, notes=notes + told.notes)
-    return None
+def _is_scalar(array: Array) -> bool:
+    return array.ndim == 0 and array.dtype.kind in "fiu"
+
+
+def _scalar(path: Path, name: str, array: Array) -> float:
+    if not _is_scalar(array) and stated_rates([name]):
+        raise RecordingError(f"'{array}' is no sample rate; store a number", path=path, column=name)
+    return float(array) if _is_scalar(array) else math.nan
+
+
+def _upright(arrays: dict[str, Array]) -> tuple[dict[str, Array], list[str]]:
+    """Return the arrays with samples along the last axis but one, and notes on those that were turned."""
+    turned, notes = dict(arrays), []
+    lengths = {len(array) for array in arrays.values() if array.ndim == 1}
+    for name, array in arrays.items():
+        if array.dtype.kind in "fiu" and array.ndim in (2, 3) and _lies(array.shape[-2:], lengths):
+            turned[name] = np.swapaxes(array, -1, -2)
+            notes.append(f"{name} is {' x '.join(map(str, array.shape))}: its rows are channels")
+    return turned, notes
+
+
+def _lies(shape: tuple[int, ...], lengths: set[int]) -> bool:
+    """Tell whether a table has its channels first."""
+    rows, width = shape
+    if rows >= width or rows > MAX_CHANNELS:
+        return False
+    return width > MAX_CHANNELS or (width in lengths and rows not in lengths)
 
 
 def _count_rows(path: Path, arrays: dict[str, Array]) -> int:
@@ -161,34 +187,47 @@ def _length(array: Array) -> int:
     return len(array) * array.shape[1] if array.ndim == 3 else len(array)
 
 
-def _channels(
-    path: Path, arrays: dict[str, Array], rows: int
-) -> tuple[dict[str, Array], set[str], tuple[Segment, ...]]:
-    """Return the channels by name, the arrays they came from, and the segments."""
-    channels: dict[str, Array] = {}
-    used = set()
+def _columns(path: Path, arrays: dict[str, Array], rows: int) -> tuple[dict[str, Array], tuple[Segment, ...]]:
+    """Return what may be channels or times, by name, and the segments."""
+    columns: dict[str, Array] = {}
     segments: tuple[Segment, ...] = (Segment(0, rows),)
     for name, array in arrays.items():
-        if array.ndim == 0 or array.dtype.kind not in "fiu" or not is_signal(name):
+        if array.ndim == 0 or array.dtype.kind not in "fiu":
             continue
         if array.ndim > 3 or _length(array) != rows:
             _refuse_samples(path, name, array, rows)
             continue
-        used.add(name)
         if array.ndim == 3:
             step = array.shape[1]
             segments = tuple(Segment(start, start + step) for start in range(0, rows, step))
         flat = array.reshape(rows, -1)
         names = [name] if array.ndim == 1 else channel_names(name, array.shape[-1])
-        channels.update(zip(names, flat.T, strict=True))
-    return channels, used, segments
+        columns.update(zip(names, flat.T, strict=True))
+    return columns, segments
 
 
 def _refuse_samples(path: Path, name: str, array: Array, rows: int) -> None:
     """Integers of another length are an index; samples of another length are an error."""
-    if array.dtype.kind == "f":
+    if array.dtype.kind == "f" and is_signal(name):
         message = f"has shape {array.shape}, the other arrays have {rows} samples; store one length per file"
         raise RecordingError(message, path=path, column=name)
+
+
+def _choose(path: Path, columns: dict[str, Array], wanted: tuple[str, ...] | None, found: Roles) -> list[str]:
+    names = list(columns)
+    if wanted is not None:
+        return [names[index] for index in find_columns(path, names, wanted)]
+    check_width(path, found.channels)
+    return list(found.channels)
+
+
+def _left_out(arrays: dict[str, Array], columns: dict[str, Array], found: Roles) -> list[str]:
+    """Return notes on what is no channel, tables as a whole."""
+    single = [name for name in arrays if name not in columns]
+    none = [name for name in columns if name not in found.channels]
+    tables = [name for name in single if arrays[name].ndim > 1 and arrays[name].dtype.kind in "fiu"]
+    rates = stated_rates(name for name in arrays if _is_scalar(arrays[name]))
+    return [f"left out: {name}" for name in (*none, *single) if name not in (*tables, *rates)]
 
 
 def _samples(path: Path, channels: dict[str, Array], rows: int) -> FloatArray:

@@ -18,10 +18,11 @@ from typing import Self
 
 import numpy as np
 
-from firmware_bridge.arrays import CountArray, FloatArray
+from firmware_bridge.arrays import Array, CountArray, FloatArray
 from firmware_bridge.errors import RecordingError
 from firmware_bridge.recording.columns import find_columns
-from firmware_bridge.recording.model import Recording, Segment
+from firmware_bridge.recording.model import Recording, Segment, find_unusable
+from firmware_bridge.recording.riff import RiffError, WaveData, find_wave_data
 from firmware_bridge.recording.sample_store import ROWS, SampleStore
 from firmware_bridge.recording.side_car import Gap, WaveInfo, read_side_car, write_side_car
 from firmware_bridge.recording.time_axis import check_rate
@@ -29,6 +30,7 @@ from firmware_bridge.recording.time_axis import check_rate
 MAX_BYTES = (1 << 32) - (1 << 12)
 """What the 32-bit lengths of RIFF allow, less the header."""
 _WIDTHS = (2, 3, 4)
+_FLOAT_WIDTHS = (4,)
 
 
 class WavWriter:
@@ -142,22 +144,21 @@ class WavWriter:
 def load_wav(path: Path, columns: tuple[str, ...] | None, rate_hz: float | None) -> Recording:
     """Read a WAV file and its side-car; see ``load_recording``."""
     info = read_side_car(path)
-    store: SampleStore | None = None
-    wanted: Sequence[int] = ()
-    for counts in read_counts(path):
-        if store is None:
-            wanted = _wanted(path, info, counts.shape[1], columns)
-            store = SampleStore(path, len(wanted))
-        store.append(counts[:, list(wanted)].astype(np.float32) * np.float32(info.scale_g))
-    assert store is not None
+    data = _data(path)
+    wanted = _wanted(path, info, data.channels, columns)
+    store = SampleStore(path, len(wanted))
+    for counts in _blocks(path, data):
+        store.append(_sound(path, counts[:, list(wanted)]) * np.float32(info.scale_g))
     samples = store.finish()
+    short = data.stated is not None and data.stated > data.samples
+    cut = (f"is cut short: {data.samples} of {data.stated} samples are there",) if short else ()
     return Recording(
         path=path,
         columns=tuple(info.axes[index] for index in wanted),
         samples=samples,
         rate_hz=check_rate(path, rate_hz, info.rate_hz, "its side-car"),
         segments=_segments(info.gaps, len(samples)),
-        notes=_notes(info, len(samples)),
+        notes=(*_notes(info, len(samples)), *cut),
     )
 
 
@@ -168,32 +169,45 @@ def _wanted(path: Path, info: WaveInfo, channels: int, columns: tuple[str, ...] 
     return find_columns(path, info.axes, columns) if columns is not None else range(channels)
 
 
-def read_counts(path: Path) -> Iterator[CountArray]:
-    """Return the counts of a PCM WAV file in blocks, shape (n, n_channels); there is one at least.
+def read_counts(path: Path) -> Iterator[Array]:
+    """Return the numbers of a WAV file in blocks, shape (n, n_channels): counts, or single precision.
 
     Raises:
-        RecordingError: If it is no WAV file of 16, 24 or 32-bit PCM, is cut short, or holds no samples.
+        RecordingError: If it is no WAV file of 16, 24 or 32-bit PCM or 32-bit floats, or holds no samples.
     """
+    return _blocks(path, _data(path))
+
+
+def _data(path: Path) -> WaveData:
     try:
-        with path.open("rb") as file, wave.open(file) as content:
-            width, channels, samples = content.getsampwidth(), content.getnchannels(), content.getnframes()
-            if width not in _WIDTHS:
-                raise RecordingError(f"has {8 * width} bits a sample; 16, 24 and 32 can be read", path=path)
-            if samples == 0:
-                raise RecordingError("holds no samples", path=path)
-            found = 0
-            while found < samples:
-                data = content.readframes(ROWS)
-                count = len(data) // (width * channels)
-                if count == 0:
-                    message = f"is cut short: {found} of {samples} samples are there; copy it again"
-                    raise RecordingError(message, path=path)
-                found += count
-                yield _unpacked(data[: count * width * channels], width).reshape(count, channels)
-    # wave says RuntimeError of a part that would reach beyond the file.
-    except (wave.Error, EOFError, OSError, RuntimeError) as error:
-        message = f"is not a WAV file of plain PCM ({str(error) or 'cut short'}); record it again"
+        with path.open("rb") as file:
+            data = find_wave_data(file)
+    except (RiffError, OSError) as error:
+        message = f"is not a WAV file of plain PCM ({error}); record it again"
         raise RecordingError(message, path=path) from error
+    if data.width not in (_FLOAT_WIDTHS if data.floats else _WIDTHS):
+        message = f"has {8 * data.width} bits a sample; 16, 24 and 32 can be read"
+        raise RecordingError(message, path=path)
+    if data.samples == 0:
+        raise RecordingError("holds no samples", path=path)
+    return data
+
+
+def _blocks(path: Path, data: WaveData) -> Iterator[Array]:
+    """Yield the numbers that are there."""
+    size = data.width * data.channels
+    with path.open("rb") as file:
+        file.seek(data.begin)
+        for first in range(0, data.samples, ROWS):
+            octets = file.read(min(ROWS, data.samples - first) * size)
+            numbers = np.frombuffer(octets, "<f4") if data.floats else _unpacked(octets, data.width)
+            yield numbers.reshape(-1, data.channels)
+
+
+def _sound(path: Path, numbers: Array) -> FloatArray:
+    if find_unusable(numbers).size:
+        raise RecordingError("a sample is not finite; record it again", path=path)
+    return numbers.astype(np.float32)
 
 
 def _width(info: WaveInfo) -> int:

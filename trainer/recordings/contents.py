@@ -12,28 +12,13 @@ import numpy.typing as npt
 
 from firmware_bridge.arrays import FloatArray
 from firmware_bridge.errors import RecordingError
-from firmware_bridge.recording.columns import find_columns, is_signal, split_unit, time_scale, time_unit
+from firmware_bridge.recording.columns import MAX_CHANNELS, check_width, find_columns
 from firmware_bridge.recording.model import Recording, Segment, find_unusable
-from firmware_bridge.recording.time_axis import Timing, check_rate, check_times, timing
+from firmware_bridge.recording.roles import Roles, roles
+from firmware_bridge.recording.time_axis import Times, Timing, check_rate, check_times, stored_rate, timing
 
 Array = npt.NDArray[Any]
 TimeArray = npt.NDArray[np.float64]
-
-MAX_CHANNELS = 32
-"""A file with more is rather a table of windows; somebody must choose."""
-
-_RATES = {
-    "fs",
-    "fshz",
-    "sr",
-    "rate",
-    "ratehz",
-    "samplerate",
-    "sampleratehz",
-    "samplingrate",
-    "samplingfrequency",
-}
-_METRES = {"m/s^2", "m/s²", "m/s2", "m/s/s", "m/(s^2)"}
 
 
 @dataclass(frozen=True)
@@ -69,9 +54,10 @@ def assemble(
     Raises:
         RecordingError: See ``files.load_recording``.
     """
-    names = _choose(path, contents, columns)
+    found = roles(contents.vectors)
+    names = _choose(path, contents, columns, found)
     n_samples = len(contents.vectors[names[0]])
-    stored_hz = contents.rate_hz or _stored_rate(path, contents.scalars)
+    stored_hz = contents.rate_hz or stored_rate(path, contents.scalars)
     known_hz = check_rate(path, rate_hz, stored_hz, "the file")
     timed = _time(path, contents, n_samples, known_hz)
     return Recording(
@@ -80,7 +66,8 @@ def assemble(
         samples=np.column_stack([_sound(path, name, contents.vectors[name]) for name in names]),
         rate_hz=timed.rate_hz,
         segments=timed.segments,
-        notes=(*contents.notes, *_notes(contents, names), *timed.notes),
+        notes=(*contents.notes, *_notes(contents, names), *found.notes, *timed.notes),
+        rate_guessed=timed.guessed,
     )
 
 
@@ -93,20 +80,17 @@ def holdings(contents: Contents) -> str:
     return ", ".join(held) or "nothing"
 
 
-def _choose(path: Path, contents: Contents, columns: tuple[str, ...] | None) -> list[str]:
+def _choose(path: Path, contents: Contents, columns: tuple[str, ...] | None, found: Roles) -> list[str]:
     vectors = contents.vectors
     if columns is not None:
         return _asked_for(path, contents, columns)
-    names = [name for name in vectors if is_signal(name)]
+    names = list(found.channels)
     if not names:
         raise RecordingError(f"has no channel; it holds: {holdings(contents)}", path=path)
     if len({len(vectors[name]) for name in names}) > 1:
         message = f"its channels are of different lengths; choose with --columns from: {holdings(contents)}"
         raise RecordingError(message, path=path)
-    if len(names) > MAX_CHANNELS:
-        listed = f"{', '.join(names[:3])} ... {names[-1]}"
-        message = f"holds {len(names)} channels, {listed}; choose with --columns"
-        raise RecordingError(message, path=path)
+    check_width(path, names)
     _refuse_empty(path, names[0], vectors[names[0]])
     return names
 
@@ -141,37 +125,22 @@ def _sound(path: Path, name: str, values: Array) -> FloatArray:
     return values.astype(np.float32)
 
 
-def _stored_rate(path: Path, scalars: Mapping[str, float]) -> float | None:
-    for name, value in scalars.items():
-        base = split_unit(name)[0].rpartition(".")[2].lower().replace("_", "").replace(" ", "")
-        if base in _RATES:
-            if not (np.isfinite(value) and value > 0):
-                raise RecordingError(f"a sample rate of {value:g} Hz is not possible", path=path, column=name)
-            return value
-    return None
-
-
 def _time(path: Path, contents: Contents, n_samples: int, known_hz: float | None) -> Timing:
-    found = _times(path, contents, n_samples)
-    if found is None:
+    times = _times(path, contents, n_samples)
+    if times is None:
         return Timing(known_hz, (Segment(0, n_samples),), ())
-    name, times_s, notes = found
-    check_times(path, times_s, name)
-    read = timing(path, times_s - times_s[0], known_hz, name)
-    return Timing(read.rate_hz, read.segments, notes + read.notes)
+    return timing(path, times, known_hz)
 
 
-def _times(path: Path, contents: Contents, n_samples: int) -> tuple[str, TimeArray, tuple[str, ...]] | None:
-    """Return name, seconds and notes of the first times that belong to the channels, or None."""
+def _times(path: Path, contents: Contents, n_samples: int) -> Times | None:
+    """Return the first times that belong to the channels, or None."""
     for name, times_s in contents.times_s.items():
         if len(times_s) == n_samples:
-            return name, times_s, ()
-    for name, values in contents.vectors.items():
-        base = name.rpartition(".")[2]
-        if time_unit(base) is not None and len(values) == n_samples:
-            scale, notes = time_scale(path, base)
-            return name, values.astype(np.float64) * scale, notes
-    return None
+            check_times(path, times_s, name)
+            return Times(name, times_s - times_s[0], unit="s")
+    alike = {name: values for name, values in contents.vectors.items() if len(values) == n_samples}
+    time = roles(alike).time
+    return Times.of(path, time, alike[time]) if time is not None else None
 
 
 def _notes(contents: Contents, chosen: Sequence[str]) -> list[str]:
@@ -180,6 +149,4 @@ def _notes(contents: Contents, chosen: Sequence[str]) -> list[str]:
     if left_out:
         more = f" and {len(left_out) - MAX_CHANNELS} more" if len(left_out) > MAX_CHANNELS else ""
         notes.append(f"left out: {', '.join(left_out[:MAX_CHANNELS])}{more}")
-    if any((split_unit(name)[1] or "") in _METRES for name in chosen):
-        notes.append("in m/s², while a gateway measures in g: divide by 9.80665")
     return notes

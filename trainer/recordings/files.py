@@ -11,6 +11,7 @@ from firmware_bridge.errors import RecordingError
 from firmware_bridge.recording import ENDINGS as GATEWAY_ENDINGS
 from firmware_bridge.recording import Recording
 from firmware_bridge.recording import load_recording as load_gateway_recording
+from firmware_bridge.recording.acceleration import in_g
 from trainer.recordings.contents import Contents, assemble
 
 # Ending to reader; loaded only when a file asks for it.
@@ -55,7 +56,7 @@ def load_recording(
     wanted = tuple(columns) if columns is not None else None
     if wanted == ():
         raise RecordingError("no columns were asked for; name at least one", path=path)
-    return assemble(path, _load(reader)(path), wanted, rate_hz)
+    return in_g(assemble(path, _load(reader)(path), wanted, rate_hz))
 
 
 def _load(name: str) -> Callable[[Path], Contents]:

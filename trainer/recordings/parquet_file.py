@@ -43,7 +43,7 @@ def _contents(path: Path, table: Any) -> Contents:  # noqa: ANN401 - pyarrow has
         kind = column.type
         if name in vectors or name in times_s or name in others:
             raise RecordingError("this name occurs twice; rename one", path=path, column=name)
-        if pyarrow.types.is_timestamp(kind):
+        if pyarrow.types.is_timestamp(kind) or pyarrow.types.is_duration(kind):
             times_s[name] = _times(path, name, column)
         elif pyarrow.types.is_decimal(kind):
             vectors[name] = _numbers(column.cast(pyarrow.float64()))

@@ -106,7 +106,8 @@ def test_dates_run_on_over_a_change_to_summer_time(load: Load) -> None:
 def test_a_coarse_time_stamp_gives_the_mean_rate(load: Load) -> None:
     # A logger that writes whole milliseconds at 800 Hz: steps of 1, 1, 1, 2 ms.
     recording = load(timed([index * 5 // 4 for index in range(100)], "time (ms)"))
-    assert recording.rate_hz == pytest.approx(800)
+    # Of 123 ms, one is 0.8 %.
+    assert recording.rate_hz == pytest.approx(800, rel=0.01)
 
 
 def test_a_gap_ends_a_segment(load: Load) -> None:
@@ -151,13 +152,13 @@ def test_without_a_time_column_the_given_rate_stands(load: Load) -> None:
         ("", r"run\.csv: is empty"),
         ("\n\n", r"run\.csv: is empty"),
         ("x,y\n", "has a header but no rows"),
-        ("x,y\n1,2\n3\n", r"line 3: too few cells: 1 instead of 2"),
+        ("x,y\n1,2\n3\n5,6\n", r"line 3: too few cells: 1 instead of 2"),
         ("x,y\n1,2\n3,4,5\n", r"line 3: too many cells: 3 instead of 2"),
-        ("x,y\n1,2\n\n3\n", r"line 4: too few cells"),
+        ("x,y\n1,2\n\n3\n5,6\n", r"line 4: too few cells"),
         ("x,y\n1,2\n3,\n", r"line 3, column 'y': the value is missing"),
         ("x,y\n1,2\n3, \n", r"line 3, column 'y': the value is missing"),
         ("x,y\n1,2\n3,off\n", r"line 3, column 'y': 'off' is not a number"),
-        ("x;y\n1;2\n3;4,5\n", r"line 3, column 'y': '4,5' is not a number; write a decimal point"),
+        ("x;y\n1.5;2\n3;4,5\n", r"line 3, column 'y': '4,5' is not a number; write a decimal point"),
         ("x,y\n1,nan\n3,4\n", r"line 2, column 'y': 'nan' is not finite or too large"),
         ("x,y\n1,2\n3,inf\n", r"line 3, column 'y': 'inf' is not finite or too large"),
         ("x,y\n1,2\n3,1e39\n", r"line 3, column 'y': '1e39' is not finite or too large"),
@@ -169,8 +170,8 @@ def test_without_a_time_column_the_given_rate_stands(load: Load) -> None:
         ),
         ("time (s),x\n0,1\n?,2\n", r"line 3, column 'time \(s\)': '\?' is not a number"),
         (
-            "time (min),x\n0,1\n1,2\n",
-            r"column 'time \(min\)': unknown unit of time 'min'; known are: s, sec, ms",
+            "time (weeks),x\n0,1\n1,2\n",
+            r"column 'time \(weeks\)': unknown unit of time 'weeks'; known are: s, sec, ms",
         ),
         (b"x,\xb5\n1,2\n", "is not UTF-8 text; save it as UTF-8"),
         ('x,y\n1,"2\n', "is not CSV"),

@@ -65,6 +65,33 @@ def test_times_give_rate_and_gaps(path: Path) -> None:
         load_recording(path)
 
 
+def test_dates_give_rate_and_gaps(path: Path) -> None:
+    at = np.datetime64("2026-03-01") + np.array([*range(40), *range(60, 80)]) * np.timedelta64(5, "ms")
+    np.savez(path, when=at, x=np.zeros(60))
+    recording = load_recording(path)
+    assert (recording.columns, recording.rate_hz) == (("x",), 200)
+    assert recording.segments == (Segment(0, 40), Segment(40, 60))
+
+
+def test_channels_first_are_turned_and_told(path: Path) -> None:
+    samples = np.random.default_rng(1).standard_normal((2, 500))
+    np.savez(path, acc=samples, stack=samples.reshape(2, 250, 2).transpose(0, 2, 1), fs=800)
+    recording = load_recording(path, columns=["acc_1", "stack_0"])
+    assert np.allclose(recording.samples[:, 0], samples[1])
+    assert recording.rate_hz == 800
+    assert "acc is 2 x 500: its rows are channels" in recording.notes
+    np.savez(path, acc=np.zeros((3, 20)), t_s=np.arange(20) / 800)
+    assert load_recording(path).samples.shape == (20, 3)
+
+
+def test_a_table_of_windows_is_a_question(path: Path) -> None:
+    np.savez(path, x=np.zeros((4, 40, 50)))
+    with pytest.raises(
+        RecordingError, match=r"holds 50 channels, x_0, x_1, x_2 \.\.\. x_49; choose with --columns"
+    ):
+        load_recording(path)
+
+
 def test_the_given_rate_must_agree(path: Path) -> None:
     np.savez(path, x=np.zeros(3), sample_rate_hz=200.0)
     assert load_recording(path, rate_hz=209).rate_hz == 209

@@ -98,11 +98,12 @@ def test_a_large_npz_is_read_as_a_small_one(
     little_memory: None, tmp_path: Path, order: Literal["C", "F"], write: Callable[..., None]
 ) -> None:
     path = tmp_path / "large.npz"
-    samples = np.array(np.arange(6000.0).reshape(2, 1000, 3), order=order)
+    values = np.arange(6000.0)[::-1]
+    samples = np.array(values.reshape(2, 1000, 3), order=order)
     write(path, acc=samples, sample_rate_hz=50.0)
     recording = load_recording(path)
     assert isinstance(recording.samples, np.memmap)
-    assert np.array_equal(recording.samples, np.arange(6000).reshape(2000, 3))
+    assert np.array_equal(recording.samples, values.reshape(2000, 3))
     assert recording.segments == (Segment(0, 1000), Segment(1000, 2000))
 
 

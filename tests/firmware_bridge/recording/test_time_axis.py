@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,26 +11,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from firmware_bridge.arrays import TimeArray
 from firmware_bridge.errors import RecordingError
 from firmware_bridge.recording import Segment
 from firmware_bridge.recording.columns import (
     channel_names,
     find_columns,
     is_signal,
+    seconds_per,
     split_unit,
-    time_scale,
     time_unit,
 )
 from firmware_bridge.recording.time_axis import (
+    Times,
+    Timing,
     check_rate,
     check_times,
     find_segments,
     first_step_back,
-    measure_rate,
     timing,
 )
 
 HERE = Path("run.csv")
+
+
+def told_by(times_s: Sequence[float] | TimeArray) -> Timing:
+    return timing(HERE, Times("t", np.array(times_s), unit="s"), None)
 
 
 @pytest.mark.parametrize(
@@ -45,26 +52,26 @@ HERE = Path("run.csv")
     ],
 )
 def test_the_rate_of_times(times_s: list[float], rate_hz: float | None) -> None:
-    assert measure_rate(np.array(times_s)) == rate_hz
+    assert told_by(times_s).rate_hz == rate_hz
 
 
 def test_gaps_do_not_slow_the_rate() -> None:
     times_s = np.arange(200) / 50.0
     times_s[60:] += 3600.0
     times_s[140:] += 86400.0
-    assert measure_rate(times_s) == 50.0
-    assert find_segments(times_s, 50.0) == (Segment(0, 60), Segment(60, 140), Segment(140, 200))
+    assert told_by(times_s).rate_hz == 50.0
+    assert told_by(times_s).segments == (Segment(0, 60), Segment(60, 140), Segment(140, 200))
 
 
 def test_a_gap_is_more_than_five_periods() -> None:
-    assert find_segments(np.array([0.0, 1.0, 6.0, 7.0]), 1.0) == (Segment(0, 4),)
-    assert find_segments(np.array([0.0, 1.0, 6.5, 7.5]), 1.0) == (Segment(0, 2), Segment(2, 4))
+    assert find_segments(np.array([0.0, 1.0, 6.0, 7.0]), 5.0) == (Segment(0, 4),)
+    assert find_segments(np.array([0.0, 1.0, 6.5, 7.5]), 5.0) == (Segment(0, 2), Segment(2, 4))
 
 
 @given(steps=st.lists(st.sampled_from([0.0, 0.5, 1.0, 1.5, 5.0, 5.5, 60.0]), max_size=60))
 def test_segments_cover_all_rows_and_part_at_long_steps_only(steps: list[float]) -> None:
     times_s = np.concatenate(([0.0], np.cumsum(steps)))
-    segments = find_segments(times_s, 1.0)
+    segments = find_segments(times_s, 5.0)
     assert segments[0].start == 0
     assert segments[-1].end == len(times_s)
     assert all(one.end == other.start for one, other in pairwise(segments))
@@ -77,8 +84,8 @@ def test_segments_cover_all_rows_and_part_at_long_steps_only(steps: list[float])
 def test_what_is_odd_about_times_is_noted() -> None:
     # Steps of one period but for one of nothing, one of a half, one of seven.
     steps = [1.0] * 20 + [0.0] + [1.0] * 20 + [0.5] + [1.0] * 20 + [7.0] + [1.0] * 20
-    told = timing(HERE, np.concatenate(([0.0], np.cumsum(steps))) / 10.0, None, "t")
-    assert told.rate_hz == 10.0
+    told = told_by(np.concatenate(([0.0], np.cumsum(steps))) / 10.0)
+    assert told.rate_hz == pytest.approx(10.0, rel=0.02)
     assert told.notes == (
         "1 time stamps are the same as the one before",
         "1 gaps of more than 5 periods, longest 0.7 s",
@@ -88,8 +95,8 @@ def test_what_is_odd_about_times_is_noted() -> None:
 
 def test_steps_of_an_hour_are_another_unit() -> None:
     with pytest.raises(RecordingError, match=r"column 't': its steps would be 3600 s; name the right unit"):
-        timing(HERE, np.arange(10.0) * 3600.0, None, "t")
-    assert timing(HERE, np.arange(10.0) * 900.0, None, "t").rate_hz == pytest.approx(1 / 900.0)
+        told_by(np.arange(10.0) * 3600.0)
+    assert told_by(np.arange(10.0) * 900.0).rate_hz == pytest.approx(1 / 900.0)
 
 
 @pytest.mark.parametrize(
@@ -162,17 +169,15 @@ def test_columns_of_time(name: str, unit: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "scale", "notes"),
-    [("time (ns)", 1e-9, 0), ("t_us", 1e-6, 0), ("time (ms)", 1e-3, 0), ("time", 1.0, 1)],
+    ("name", "seconds"), [("time (ns)", 1e-9), ("t_us", 1e-6), ("time (ms)", 1e-3), ("Time/h", 3600.0)]
 )
-def test_units_of_time(name: str, scale: float, notes: int) -> None:
-    found, told = time_scale(HERE, name)
-    assert (found, len(told)) == (scale, notes)
+def test_units_of_time(name: str, seconds: float) -> None:
+    assert seconds_per(HERE, name, time_unit(name) or "") == seconds
 
 
 def test_an_unknown_unit_of_time_is_refused() -> None:
     with pytest.raises(RecordingError, match="unknown unit of time 'fortnights'; known are: s, sec, ms"):
-        time_scale(HERE, "time (fortnights)")
+        seconds_per(HERE, "time (fortnights)", "fortnights")
 
 
 @pytest.mark.parametrize(

@@ -99,9 +99,9 @@ def test_times_in_milliseconds(save: Save) -> None:
     assert load_recording(path).rate_hz == 500
 
 
-def test_metres_per_second_squared_are_told(save: Save) -> None:
+def test_metres_per_second_squared_are_converted(save: Save) -> None:
     recording = load_recording(save(response(ordinate_axis_units_lab="m/s^2")))
-    assert recording.notes == ("in m/s², while a gateway measures in g: divide by 9.80665",)
+    assert recording.notes == ("converted from m/s^2 to g: times 0.101972",)
 
 
 def test_other_functions_are_left_out_by_name(save: Save) -> None:
@@ -182,8 +182,8 @@ def test_units_may_be_latin_1(save: Save) -> None:
     path = save(response(ordinate_axis_units_lab="m/s2"))
     path.write_bytes(path.read_bytes().replace(b"m/s2", b"m/s\xb2"))
     recording = load_recording(path)
-    assert recording.columns == ("PUMP7_z (m/s²)",)
-    assert recording.notes == ("in m/s², while a gateway measures in g: divide by 9.80665",)
+    assert recording.columns == ("PUMP7_z (g)",)
+    assert recording.notes == ("converted from m/s² to g: times 0.101972",)
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
