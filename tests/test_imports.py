@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.storage.alerts import AlertStore
 from firmware_bridge.chips import CHIPS
 
 ROOT = Path(__file__).parent.parent
@@ -203,3 +204,19 @@ def test_nothing_heavy_is_loaded(code: str) -> None:
 def test_a_command_that_asks_the_daemon_or_the_store_does_not_load_numpy(needed: str) -> None:
     probe = f"import {needed}, sys; assert 'numpy' not in sys.modules"
     subprocess.run([sys.executable, "-c", probe], check=True, cwd=ROOT)
+
+
+def test_alerts_are_listed_without_numpy(tmp_path: Path) -> None:
+    AlertStore(tmp_path / "judder.db").close()
+    config = tmp_path / "judder.toml"
+    config.write_text(
+        'gateway = { site = "a", name = "b" }\nstate_dir = "."\nruntime_dir = "."\n[sensors.press]\n'
+        'bus = "sim:a"\nrate_hz = 800\nbundle = "x.judder"\nsignal = { kind = "silence" }\n'
+    )
+    program = (
+        "import sys; from agent.cli.main import main\n"
+        f"main(['alerts', '--config', {str(config)!r}], standalone_mode=False)\n"
+        "assert 'numpy' not in sys.modules"
+    )
+    result = subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT, capture_output=True)
+    assert result.stdout == b"no alerts\n"

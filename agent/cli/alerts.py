@@ -37,7 +37,7 @@ def alerts(config_path: Path, active: bool, limit: int, as_json: bool) -> None:
     """
     from agent.config.file import load_config
     from agent.storage.alerts import AlertStore
-    from agent.waveforms.files import waveforms_by_alert
+    from agent.waveforms.listing import waveforms_by_alert
 
     config = load_config(config_path)
     with AlertStore.read_only(config.database) as store:

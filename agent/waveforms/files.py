@@ -1,4 +1,4 @@
-"""The folder of waveforms: which belong to an alert, and which make room.
+"""The folder of waveforms: which is the newest, and which make room.
 
 The order of writing stands in the files' modification times: the clock gives them, and where it was put back,
 they are set behind all others. It outlives a restart; neither clock nor name decides which is the oldest.
@@ -7,10 +7,9 @@ they are set behind all others. It outlives a restart; neither clock nor name de
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
+from agent.waveforms.listing import written
 from firmware_bridge.recording.side_car import side_car_path
 
 _STEP_NS = 1_000_000
@@ -22,10 +21,10 @@ def mark_newest(path: Path) -> None:
     Raises:
         OSError: If the folder cannot be read, or the file not be touched.
     """
-    latest_ns = max(
-        (_written(other) for other in path.parent.glob("*.wav") if other != path), default=(0, 0)
-    )[0]
-    if _written(path)[0] <= latest_ns:
+    latest_ns = max((written(other) for other in path.parent.glob("*.wav") if other != path), default=(0, 0))[
+        0
+    ]
+    if written(path)[0] <= latest_ns:
         os.utime(path, ns=(latest_ns + _STEP_NS, latest_ns + _STEP_NS))
 
 
@@ -41,7 +40,7 @@ def make_room(folder: Path, limit_bytes: float, just_written: Path | None = None
         OSError: If the folder cannot be read, or a file not be deleted.
     """
     newest_first = sorted(
-        folder.glob("*.wav"), key=lambda path: (path == just_written, _written(path)), reverse=True
+        folder.glob("*.wav"), key=lambda path: (path == just_written, written(path)), reverse=True
     )
     kept = 0
     for path in newest_first:
@@ -49,26 +48,6 @@ def make_room(folder: Path, limit_bytes: float, just_written: Path | None = None
         if kept > limit_bytes and path != just_written:
             path.unlink(missing_ok=True)
             side_car_path(path).unlink(missing_ok=True)
-
-
-def waveforms_by_alert(folder: Path, alert_ids: Iterable[str]) -> dict[str, list[Path]]:
-    """Return the waveforms of each alert, in the order of writing; none where the folder cannot be read."""
-    paths = sorted(_readable(folder), key=_written)
-    return {alert_id: [path for path in paths if path.stem.endswith(alert_id)] for alert_id in alert_ids}
-
-
-def _readable(folder: Path) -> Iterator[Path]:
-    with suppress(OSError):
-        yield from folder.glob("*.wav")
-
-
-def _written(path: Path) -> tuple[int, int]:
-    """Return by what files are put in the order of writing; the inode tells those of one tick."""
-    try:
-        found = path.stat()
-    except FileNotFoundError:  # somebody deleted it meanwhile
-        return 0, 0
-    return found.st_mtime_ns, found.st_ino
 
 
 def _size(path: Path) -> int:

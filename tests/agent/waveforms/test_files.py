@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.waveforms.files import make_room, mark_newest, waveforms_by_alert
+from agent.waveforms.files import make_room, mark_newest
+from agent.waveforms.listing import waveforms_by_alert
 
 
 def written(folder: Path, name: str, at_s: float, size: int = 1000) -> Path:
