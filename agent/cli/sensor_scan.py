@@ -37,27 +37,38 @@ def scan(options: SensorOptions, as_json: bool) -> None:
     Without --bus and --sensor all I2C buses of this machine are looked at, and the simulated ones of the
     configuration.
     """
+    many = options.bus is None and options.sensor is None
+    answers, problems = _all_scanned(_places(options), many)
+    if as_json:
+        click.echo(json.dumps([_as_json(bus, answer) for bus, answer in answers]))
+    else:
+        _print(answers, many)
+    for problem in problems:
+        click.echo(problem, err=True)
+    if not any(answer.chip for _, answer in answers):
+        where = "" if many else f"{options.bus or options.sensor}: "
+        raise click.ClickException(where + _nothing(answers, problems))
+
+
+def _all_scanned(places: list[Sensor], many: bool) -> tuple[list[tuple[str, Answer]], list[str]]:
+    """Return who answers on which bus, and, of many buses, why some cannot be looked at."""
     from firmware_bridge.errors import BusError
 
-    many = options.bus is None and options.sensor is None
     answers: list[tuple[str, Answer]] = []
     problems: list[str] = []
-    for place in _places(options):
+    for place in places:
         try:
             answers += _scanned(place)
         except BusError as error:
             if not many:
                 raise
             problems.append(str(error))
-    if as_json:
-        click.echo(json.dumps([_as_json(bus, answer) for bus, answer in answers]))
-    for bus, answer in () if as_json else answers:
+    return answers, problems
+
+
+def _print(answers: list[tuple[str, Answer]], many: bool) -> None:
+    for bus, answer in answers:
         click.echo(f"{f'{bus}  ' if many else ''}0x{answer.address:02x}  {_told(answer)}")
-    for problem in problems:
-        click.echo(problem, err=True)
-    if not any(answer.chip for _, answer in answers):
-        where = "" if many else f"{options.bus or options.sensor}: "
-        raise click.ClickException(where + _nothing(answers, problems))
 
 
 def _places(options: SensorOptions) -> list[Sensor]:

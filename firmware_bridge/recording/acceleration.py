@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -20,22 +21,29 @@ def in_g(recording: Recording) -> Recording:
     Raises:
         RecordingError: If two channels would have the same name then.
     """
-    units = [split_unit(name)[1] or "" for name in recording.columns]
-    scales = np.array([g_per(unit) or 1.0 for unit in units])
+    named = [split_unit(name) for name in recording.columns]
+    scales = np.array([g_per(unit or "") or 1.0 for _, unit in named])
     if np.all(scales == 1):
         return recording
-    columns = tuple(
-        f"{split_unit(name)[0]} (g)" if scale != 1 else name
-        for name, scale in zip(recording.columns, scales, strict=True)
-    )
-    twice = next((name for name in columns if columns.count(name) > 1), None)
-    if twice is not None:
-        raise RecordingError(
-            "is there in two units; choose one with --columns", path=recording.path, column=twice
-        )
+    pairs = zip(recording.columns, named, scales, strict=True)
+    columns = tuple(name if scale == 1 else f"{bare} (g)" for name, (bare, _), scale in pairs)
+    _check_once(recording, columns)
     store = SampleStore(recording.path, len(columns))
     for first in range(0, len(recording.samples), ROWS):
         store.append(recording.samples[first : first + ROWS] * scales)
-    converted = dict.fromkeys(unit for unit, scale in zip(units, scales, strict=True) if scale != 1)
-    notes = tuple(f"converted from {unit} to g: times {g_per(unit):.6g}" for unit in converted)
-    return replace(recording, columns=columns, samples=store.finish(), notes=(*recording.notes, *notes))
+    notes = (*recording.notes, *_notes(unit or "" for _, unit in named))
+    return replace(recording, columns=columns, samples=store.finish(), notes=notes)
+
+
+def _notes(units: Iterable[str]) -> Iterator[str]:
+    for unit in dict.fromkeys(units):
+        scale = g_per(unit)
+        if scale is not None and scale != 1.0:
+            yield f"converted from {unit} to g: times {scale:.6g}"
+
+
+def _check_once(recording: Recording, columns: tuple[str, ...]) -> None:
+    twice = next((name for name in columns if columns.count(name) > 1), None)
+    if twice is not None:
+        message = "is there in two units; choose one with --columns"
+        raise RecordingError(message, path=recording.path, column=twice)

@@ -174,14 +174,7 @@ def _roles(first: Block) -> tuple[Roles, tuple[int, ...], list[str]]:
     names = first.layout.names
     dates = find_dates(first)
     values = {name: first.readable(index) for index, name in enumerate(names)}
-    texts = [
-        name
-        for index, name in enumerate(names)
-        if len(first.rows) > 1
-        and np.isnan(values[name]).all()
-        and index not in dates
-        and _is_text(first, index)
-    ]
+    texts = {name for index, name in enumerate(names) if index not in dates and _is_text(first, index)}
     found = roles(
         {name: value for name, value in values.items() if name not in texts}, [names[i] for i in dates]
     )
@@ -191,6 +184,9 @@ def _roles(first: Block) -> tuple[Roles, tuple[int, ...], list[str]]:
 
 
 def _is_text(first: Block, index: int) -> bool:
+    """Tell whether a column has nothing but words; one row alone does not tell."""
+    if len(first.rows) < 2 or not np.isnan(first.readable(index)).all():
+        return False
     cells = [cell.strip() for cell in first.cells(index)]
     return all(cell and not is_value(cell, decimal_comma=True) for cell in cells)
 

@@ -46,22 +46,36 @@ def find_layout(path: Path, encoding: str) -> Layout:
     Raises:
         RecordingError: If it is empty, has no rows, or names and numbers do not go together.
     """
-    with path.open(encoding=encoding, newline="") as file:
-        lines = [line.replace("\0", "") for line in itertools.islice(file, _LOOKED_AT)]
-    told = lines[0].strip().lower() if lines else ""
-    separator = told[4:5] or "\t" if told.startswith("sep=") else _separator(lines)
-    reader = csv.reader(lines, delimiter=separator, strict=len(lines) < _LOOKED_AT)
-    rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
-    if told.startswith("sep="):
-        del rows[0]
-    comments = [(line, row) for line, row in rows if _is_comment(row, separator)]
-    rows = [(line, row) for line, row in rows if not _is_comment(row, separator)]
+    separator, rows = _read(path, encoding)
+    comments, rows = _parted(rows, separator)
     if not rows:
         raise RecordingError("is empty", path=path)
     comma = _has_decimal_commas(rows, separator)
-    if comma and separator == "," and not any("," in cell for _, row in rows for cell in row):
+    if comma and separator == "," and not _any_cell_has_a_comma(rows):
         separator, rows, comments = "\n", _joined(rows), _joined(comments)
     return _named(path, rows, comments, separator, comma)
+
+
+def _read(path: Path, encoding: str) -> tuple[str, list[Row]]:
+    """Return the separator, and the first rows that are not blank."""
+    with path.open(encoding=encoding, newline="") as file:
+        lines = [line.replace("\0", "") for line in itertools.islice(file, _LOOKED_AT)]
+    first = lines[0].strip().lower() if lines else ""
+    stated = first.startswith("sep=")
+    separator = first[4:5] or "\t" if stated else _separator(lines)
+    reader = csv.reader(lines, delimiter=separator, strict=len(lines) < _LOOKED_AT)
+    rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+    return separator, rows[1:] if stated else rows
+
+
+def _parted(rows: Sequence[Row], separator: str) -> tuple[list[Row], list[Row]]:
+    """Return the comments, and the other rows."""
+    comments = [row for row in rows if _is_comment(row[1], separator)]
+    return comments, [row for row in rows if not _is_comment(row[1], separator)]
+
+
+def _any_cell_has_a_comma(rows: Sequence[Row]) -> bool:
+    return any("," in cell for _, row in rows for cell in row)
 
 
 def _joined(rows: Sequence[Row]) -> list[Row]:
@@ -92,13 +106,12 @@ def _has_decimal_commas(rows: Sequence[Row], separator: str) -> bool:
 
 def _is_one_column(rows: Sequence[Row]) -> bool:
     """Tell whether what follows the comma of two cells is a fraction: digits, with a leading zero."""
-    numbers = [row for _, row in rows if all(_is_float(cell) for cell in row)]
-    heads = [row for _, row in rows if not any(_is_float(cell) for cell in row)]
-    if not numbers or any(len(row) != 2 or not row[1].isdigit() for row in numbers):
+    numbers = [row for _, row in rows if all(map(_is_float, row))]
+    heads = [row for _, row in rows if not any(map(_is_float, row))]
+    pairs = [row[1] for row in numbers if len(row) == 2 and row[1].isdigit()]
+    if not numbers or len(pairs) < len(numbers):
         return False
-    if heads:
-        return len(heads[-1]) == 1
-    return any(len(row[1]) > 1 and row[1].startswith("0") for row in numbers)
+    return len(heads[-1]) == 1 if heads else any(re.fullmatch("0.+", pair) for pair in pairs)
 
 
 def _is_float(cell: str) -> bool:
@@ -120,39 +133,56 @@ def _named(path: Path, rows: Sequence[Row], comments: Sequence[Row], separator: 
     heads, numbers = rows[:begin], rows[begin:]
     if not numbers:
         raise RecordingError("has a header but no rows", path=path)
-    width = len(numbers[0][1])
-    empty = all(not row[-1].strip() for _, row in numbers if len(row) == width)
-    widths = (width, width - 1) if empty else (width,)
-    fitting = [(line, row) for line, row in heads if len(row) in widths]
-    written = [
-        (line, _uncommented(row)) for line, row in comments if len(row) == width and line < numbers[0][0]
-    ]
-    if not heads and written and not all(is_value(cell, comma) for cell in written[-1][1]):
-        fitting = written[-1:]
-    if heads and not fitting and len(heads[-1][1]) > 1 - (begin == 1):
-        message = (
-            f"has {len(heads[-1][1])} names, and {width} numbers in line {numbers[0][0]}; make them as many"
-        )
-        raise RecordingError(message, path=path, row=heads[-1][0])
-    names, above = _names(fitting, width)
-    notes = () if fitting else (f"no header; the columns are named {names[0]} to {names[-1]}",)
-    first_head = fitting[-1 - above][0] if fitting else numbers[0][0]
-    if skipped := [line for line, _ in heads if line < first_head]:
-        notes = (*notes, f"left out: {len(skipped)} lines before line {first_head}, as a header block")
+    heads, skipped_above = _heads(path, heads, numbers, comments, comma)
+    names, above = _names(heads, len(numbers[0][1]))
+    first_head = heads[-1 - above][0] if heads else numbers[0][0]
+    notes: tuple[str, ...] = ()
+    if not heads:
+        notes = (f"no header; the columns are named {names[0]} to {names[-1]}",)
+    if skipped := sum(line < first_head for line in skipped_above):
+        notes = (*notes, f"left out: {skipped} lines before line {first_head}, as a header block")
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise RecordingError("this name occurs twice; rename one", path=path, row=first_head, column=twice)
     return Layout(names, numbers[0][0], separator, comma, notes)
 
 
+def _heads(
+    path: Path, heads: Sequence[Row], numbers: Sequence[Row], comments: Sequence[Row], comma: bool
+) -> tuple[list[Row], list[int]]:
+    """Return the rows that may hold names, the nearest to the numbers last, and the lines of all heads.
+
+    Raises:
+        RecordingError: If names and numbers do not go together.
+    """
+    lines = [line for line, _ in heads]
+    line, width = numbers[0][0], len(numbers[0][1])
+    fitting = [head for head in heads if len(head[1]) in _widths(numbers)]
+    if not heads:
+        fitting = _commented_names(comments, line, width, comma)
+    elif not fitting and len(heads[-1][1]) > 1 - (len(heads) == 1):
+        message = f"has {len(heads[-1][1])} names, and {width} numbers in line {line}; make them as many"
+        raise RecordingError(message, path=path, row=heads[-1][0])
+    return fitting, lines
+
+
+def _widths(numbers: Sequence[Row]) -> tuple[int, ...]:
+    """Return how many names fit: one a number, and one less where each row ends with a separator."""
+    width = len(numbers[0][1])
+    empty = all(not row[-1].strip() for _, row in numbers if len(row) == width)
+    return (width, width - 1) if empty else (width,)
+
+
+def _commented_names(comments: Sequence[Row], before: int, width: int, comma: bool) -> list[Row]:
+    """Return the last comment before a line, if it holds a name for each column."""
+    written = [(line, _uncommented(row)) for line, row in comments if len(row) == width and line < before]
+    last = written[-1:]
+    return [] if all(is_value(cell, comma) for _, row in last for cell in row) else last
+
+
 def _begin(rows: Sequence[Row], comma: bool) -> int:
     """Return the number of the first row that is like those further down."""
-    later = rows[len(rows) // 2 :]
-    widths = Counter(len(row) for _, row in later)
-    everywhere = Counter(len(row) for _, row in rows)
-    width = max(widths, key=lambda width: (widths[width], everywhere[width]))
-    like = [row for _, row in later if len(row) == width]
-    numeric = [2 * sum(is_value(row[index], comma) for row in like) >= len(like) for index in range(width)]
+    width, numeric = _usual(rows, comma)
     if not any(numeric):
         return 1
     shares = [_share(row, numeric, comma) if len(row) == width else None for _, row in rows]
@@ -160,6 +190,16 @@ def _begin(rows: Sequence[Row], comma: bool) -> int:
     # A block of headers may have numbers, too; the row of names, below it, has none.
     names = max((number for number, share in enumerate(shares[:first]) if share == 0), default=-1)
     return next((number for number, share in enumerate(shares) if number > names and share), 1)
+
+
+def _usual(rows: Sequence[Row], comma: bool) -> tuple[int, list[bool]]:
+    """Return how wide the rows further down are, and which of their columns hold values."""
+    later = rows[len(rows) // 2 :]
+    widths = Counter(len(row) for _, row in later)
+    everywhere = Counter(len(row) for _, row in rows)
+    width = max(widths, key=lambda width: (widths[width], everywhere[width]))
+    like = [row for _, row in later if len(row) == width]
+    return width, [2 * sum(is_value(row[i], comma) for row in like) >= len(like) for i in range(width)]
 
 
 def _share(row: Sequence[str], numeric: Sequence[bool], comma: bool) -> float:

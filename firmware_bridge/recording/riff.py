@@ -92,13 +92,16 @@ def _described(head: bytes, format_at: int, data_at: int, long_at: int | None, s
         (kind,) = struct.unpack_from("<H", head, format_at + _SUB_FORMAT)
     if kind not in (_PCM, _FLOAT):
         raise RiffError(f"unknown format: {kind}")
-    if channels == 0 or bits == 0:
-        raise RiffError("no channels" if channels == 0 else "no bits")
+    if channels == 0:
+        raise RiffError("no channels")
+    if bits == 0:
+        raise RiffError("no bits")
     width = (bits + 7) // 8
     (length,) = struct.unpack_from("<I", head, data_at - 4)
     if length == _STREAMED[1] and long_at is not None and long_at + 16 <= len(head):
         (length,) = struct.unpack_from("<Q", head, long_at + 8)
     there = max(size - data_at, 0) // (width * channels)
-    stated = None if length in _STREAMED else length // (width * channels)
-    samples = there if stated is None else min(stated, there)
-    return WaveData(channels, width, kind == _FLOAT, data_at, stated, samples)
+    if length in _STREAMED:
+        return WaveData(channels, width, kind == _FLOAT, data_at, None, there)
+    stated = length // (width * channels)
+    return WaveData(channels, width, kind == _FLOAT, data_at, stated, min(stated, there))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 
@@ -38,18 +39,41 @@ def roles(columns: Mapping[str, Array], dates: Sequence[str] = ()) -> Roles:
         columns: Values by name, shape (n,) each, of which the first ones are looked at.
         dates: Names of those that are dates, whatever their values say.
     """
-    columns = {name: values[:ROWS] for name, values in columns.items()}
-    named = [name for name in columns if name in dates or time_unit(name) is not None]
-    stated = [name for name in columns if name not in named and has_time_unit(name) and climbs(columns[name])]
-    others = [name for name in columns if name not in (*named, *stated) and is_signal(name)]
-    climbing = [name for name in others if climbs_evenly(columns[name])]
-    times = [name for name in climbing if not _counts(columns[name])]
+    kinds = {name: _kind(name, values[:ROWS], name in dates) for name, values in columns.items()}
+
+    def of(*wanted: _Kind) -> list[str]:
+        return [name for kind in wanted for name in kinds if kinds[name] is kind]
+
+    climbing = [name for name in kinds if kinds[name] in (_Kind.TIME, _Kind.COUNTER)]
     notes = [f"column '{name}' climbs evenly, like times or a counter: it is no channel" for name in climbing]
     return Roles(
-        channels=tuple(name for name in others if name not in climbing),
-        time=next(iter((*named, *stated, *times)), None),
+        channels=tuple(of(_Kind.CHANNEL)),
+        time=next(iter(of(_Kind.NAMED, _Kind.STATED, _Kind.TIME)), None),
         notes=tuple(notes),
     )
+
+
+class _Kind(Enum):
+    """What a column is."""
+
+    NAMED = "time by its name, or dates"
+    STATED = "time by its unit"
+    TIME = "climbs evenly as times do"
+    COUNTER = "climbs evenly in whole numbers"
+    CHANNEL = "values"
+    NEITHER = "neither"
+
+
+def _kind(name: str, values: Array, is_date: bool) -> _Kind:
+    if is_date or time_unit(name) is not None:
+        return _Kind.NAMED
+    if has_time_unit(name) and climbs(values):
+        return _Kind.STATED
+    if not is_signal(name):
+        return _Kind.NEITHER
+    if not climbs_evenly(values):
+        return _Kind.CHANNEL
+    return _Kind.COUNTER if _counts(values) else _Kind.TIME
 
 
 def climbs(values: Array) -> bool:

@@ -29,6 +29,9 @@ _MEANS = 1_000_000
 _COARSE = 0.1
 """Of this share of steps that are zero, the times have fewer digits than the rate needs."""
 _ROUNDS = 8
+_WHOLE = 0.15
+"""A step that is so near to a whole multiple of another is one."""
+_ODD_SHARE = 0.01
 _JITTER = 0.2
 _LONGEST_STEP_S = 1000.0
 _EPOCH_UNITS = {10: "s", 13: "ms", 16: "us", 19: "ns"}
@@ -283,7 +286,29 @@ def _pace(ticks: TimeArray) -> _Pace | None:
         before, step = step, found or step
         if step == before:
             break
-    return _Pace(step, grain)
+    return _Pace(step if coarse else _without_single_losses(ticks, steps, step), grain)
+
+
+def _without_single_losses(ticks: TimeArray, steps: TimeArray, step: float) -> float:
+    """Return the step where single samples are missing, which a mean over all steps would count in.
+
+    Then all steps are whole multiples of one, and lie unevenly: times of few digits at a steady rate, which
+    have steps of one and two as well, stray from it by no more than a digit.
+
+    Args:
+        ticks: Times, shape (n,).
+        steps: Some of their steps.
+        step: The mean of all that are no gaps.
+    """
+    one = float(np.median(steps))
+    if not one > 0 or step <= one * (1 + _WHOLE / _STEPS_PER_MEAN):
+        return step
+    near = steps[steps <= _LOST_PERIODS * step]
+    off = near / one - np.maximum(np.rint(near / one), 1)
+    strayed = np.cumsum(near - step)
+    if np.mean(np.abs(off) > _WHOLE) > _ODD_SHARE or np.ptp(strayed) <= 2 * one:
+        return step
+    return _mean_step(ticks, 1.5 * one) or step
 
 
 def _mean_step(ticks: TimeArray, longest: float) -> float:
