@@ -35,7 +35,7 @@ from agent.uplink.forwarder import Forwarder
 from agent.uplink.json_dialect import JsonDialect
 from agent.waveforms.around_alert import AlertWaveforms
 from firmware_bridge.axes import AXES
-from firmware_bridge.clock import Clock, SystemClock
+from firmware_bridge.clock import Clock
 from firmware_bridge.errors import OfferError, RecordingError, SignalError
 
 RING_WINDOWS = 8
@@ -67,11 +67,6 @@ class Prepared:
     """Opens it."""
     judge: Judge
     """Judges its windows."""
-
-
-def check(config: Config) -> None:
-    """Refuse a configuration that cannot work; see ``prepare``."""
-    prepare(config, SystemClock())
 
 
 def prepare(config: Config, clock: Clock) -> dict[str, Prepared]:

@@ -47,8 +47,6 @@ STOP_TIMEOUT_S = 0.8
 RELOAD_TIMEOUT_S = 15.0
 """How long a connection that is being made may hold up a reload; less than systemd's watchdog allows."""
 
-check = assembly.check
-
 
 def run(
     config: Config,

@@ -115,7 +115,7 @@ def find_chip(bus: I2CBus, address: int | None) -> Answer:
         BusError: If nobody answers at the address, or the bus fails.
         SensorError: If what answers there is not known.
     """
-    from firmware_bridge.chip.identity import look_at, scan, told
+    from firmware_bridge.chip.identity import description, look_at, scan
     from firmware_bridge.chips import CHIPS
     from firmware_bridge.errors import SensorError
 
@@ -123,13 +123,15 @@ def find_chip(bus: I2CBus, address: int | None) -> Answer:
         bus.read(address, 0, 1)
         there = look_at(bus, address, CHIPS.values())
         if there.chip is None:
-            raise SensorError(f"{bus.name} at 0x{address:02x}: {told(there)}; known are: {', '.join(CHIPS)}")
+            raise SensorError(
+                f"{bus.name} at 0x{address:02x}: {description(there)}; known are: {', '.join(CHIPS)}"
+            )
         return there
     answers = scan(bus, CHIPS.values())
     found = [answer for answer in answers if answer.chip is not None]
     if len(found) == 1:
         return found[0]
-    unknown = [f"at 0x{answer.address:02x} {told(answer)}" for answer in answers if not answer.held]
+    unknown = [f"at 0x{answer.address:02x} {description(answer)}" for answer in answers if not answer.held]
     listed = ", ".join(f"{answer.chip} at 0x{answer.address:02x}" for answer in found)
     listed = listed or "; ".join(["no known chip", *unknown])
     raise click.UsageError(f"say which one with --address; {bus.name} has {listed}")

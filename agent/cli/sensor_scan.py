@@ -68,7 +68,7 @@ def _all_scanned(places: list[Sensor], many: bool) -> tuple[list[tuple[str, Answ
 
 def _print(answers: list[tuple[str, Answer]], many: bool) -> None:
     for bus, answer in answers:
-        click.echo(f"{f'{bus}  ' if many else ''}0x{answer.address:02x}  {_told(answer)}")
+        click.echo(f"{f'{bus}  ' if many else ''}0x{answer.address:02x}  {_line(answer)}")
 
 
 def _places(options: SensorOptions) -> list[Sensor]:
@@ -104,14 +104,14 @@ def _scanned(place: Sensor) -> list[tuple[str, Answer]]:
         return [(bus.name, answer) for answer in scan_bus(bus, CHIPS.values())]
 
 
-def _told(answer: Answer) -> str:
-    from firmware_bridge.chip.identity import told
+def _line(answer: Answer) -> str:
+    from firmware_bridge.chip.identity import description
     from firmware_bridge.chips import CHIPS
 
     if answer.held:
         return _HELD
     if answer.chip is None:
-        return told(answer)
+        return description(answer)
     alike = CHIPS[answer.chip].alike
     return f"{answer.chip}  (so answers {', '.join(alike)}, too)" if alike else answer.chip
 

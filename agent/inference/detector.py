@@ -24,8 +24,8 @@ from agent.inference.scoring_arrays import part_log_ps, scores_from_log_ps, tail
 from agent.inference.window import IndexArray, cut, segment_begins, window_starts
 from agent.inference.window_numbers import WindowNumbers
 
-_TOLD = 5
-"""Contributions told in an explanation."""
+_MOST_CONTRIBUTIONS = 5
+"""Contributions in an explanation, at most."""
 
 _CHUNK = 256
 """Windows judged at once: enough to amortise numpy's calls, small enough for the cache."""
@@ -135,14 +135,14 @@ class Detector:
 
         Args:
             window: The window.
-            part: Name of the part whose deviation is told, from the verdict.
+            part: Name of the part whose deviation is explained, from the verdict.
         """
         manifest = self.manifest
         chosen = next(candidate for candidate in manifest.parts if candidate.name == part)
         numbers = WindowNumbers(window[np.newaxis])
-        told = chosen.contributions(numbers, self._models, manifest.axes, manifest.rate_hz)
-        told.sort(key=lambda contribution: contribution.share, reverse=True)
-        return Explanation(axis_statistics(window, manifest.axes), tuple(told[:_TOLD]))
+        contributions = chosen.contributions(numbers, self._models, manifest.axes, manifest.rate_hz)
+        contributions.sort(key=lambda contribution: contribution.share, reverse=True)
+        return Explanation(axis_statistics(window, manifest.axes), tuple(contributions[:_MOST_CONTRIBUTIONS]))
 
     def _verdict(self, scores: Sequence[FloatArray]) -> Verdict:
         """Return the verdict on the only window, shape (1, ...); floats are faster than arrays of one."""

@@ -122,10 +122,10 @@ class _Graph:
         The layers that tflite-runtime 2.14 may not survive on ARM are left to one window at a time, and so is
         a runtime that does not tell its operators.
         """
-        told = getattr(self._interpreter, "_get_ops_details", None)
-        if told is None:
+        operators = getattr(self._interpreter, "_get_ops_details", None)
+        if operators is None:
             return False
-        layers = [list(op["inputs"]) for op in told() if op["op_name"] == "FULLY_CONNECTED"]
+        layers = [list(op["inputs"]) for op in operators() if op["op_name"] == "FULLY_CONNECTED"]
         return all(len(inputs) > 2 and inputs[2] != _ABSENT for inputs in layers)
 
 

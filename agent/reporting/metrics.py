@@ -68,8 +68,8 @@ def _lines(metric: Metric) -> str:
     lines = [f"# HELP {metric.name} {metric.told}", f"# TYPE {metric.name} {metric.kind}"]
     for sample in metric.samples:
         labels = ",".join(f'{name}="{_escaped(value)}"' for name, value in sample.labels.items())
-        told = f"{{{labels}}}" if labels else ""
-        lines.append(f"{metric.name}{sample.suffix}{told} {float(sample.value)!r}")
+        braced = f"{{{labels}}}" if labels else ""
+        lines.append(f"{metric.name}{sample.suffix}{braced} {float(sample.value)!r}")
     return "\n".join(lines) + "\n"
 
 
@@ -92,7 +92,7 @@ def gateway_metrics(
         stations: Its sensors.
         store: Its alerts and outbox.
         uplink: How the connection stands; None without an uplink.
-        alerts: What it has told.
+        alerts: Counts the alerts that it raised.
         started: UTC time when the daemon began.
         now: UTC time.
 

@@ -73,7 +73,7 @@ def scan(bus: I2CBus, chips: Collection[Chip]) -> list[Answer]:
     return [answer for answer in answers if answer is not None]
 
 
-def told(answer: Answer) -> str:
+def description(answer: Answer) -> str:
     """Return in words what there is no driver for: identity registers, and the chip's name if they tell."""
     registers = ", ".join(
         f"{register.name} (0x{register:02x}) reads 0x{value:02x}"

@@ -99,17 +99,17 @@ def _load(path: Path, columns: tuple[str, ...] | None, rate_hz: float | None) ->
             times.append(block)
     samples = store.finish()
     if times is None:
-        told = Timing(check_rate(path, rate_hz, None, ""), (Segment(0, len(samples)),), ())
+        found_timing = Timing(check_rate(path, rate_hz, None, ""), (Segment(0, len(samples)),), ())
     else:
-        told = times.told(rate_hz)
+        found_timing = times.timing(rate_hz)
     return Recording(
         path=path,
         columns=tuple(layout.names[index] for index in wanted),
         samples=samples,
-        rate_hz=told.rate_hz,
-        segments=told.segments,
-        notes=(*layout.notes, *(notes if columns is None else ()), *told.notes, *blocks.notes),
-        rate_guessed=told.guessed,
+        rate_hz=found_timing.rate_hz,
+        segments=found_timing.segments,
+        notes=(*layout.notes, *(notes if columns is None else ()), *found_timing.notes, *blocks.notes),
+        rate_guessed=found_timing.guessed,
     )
 
 

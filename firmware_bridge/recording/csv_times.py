@@ -50,7 +50,7 @@ class NumberColumn:
         """
         self._take(block, block.numbers(self._index))
 
-    def told(self, given_hz: float | None) -> Timing:
+    def timing(self, given_hz: float | None) -> Timing:
         """Return what all times tell."""
         unit = time_unit(self._name)
         stated = unit or split_unit(self._name)[1] or unit
@@ -101,7 +101,7 @@ class DateColumns(NumberColumn):
             seconds = seconds + midnights * DAY_S
         self._take(block, seconds)
 
-    def told(self, given_hz: float | None) -> Timing:
+    def timing(self, given_hz: float | None) -> Timing:
         """Return what all times tell."""
         return timing(self._path, Times(self._name, self._store.finish()[:, 0], unit="s"), given_hz)
 

@@ -53,19 +53,19 @@ def load_npz(path: Path, columns: tuple[str, ...] | None, rate_hz: float | None)
     if not found.channels and columns is None:
         raise _no_samples(path, arrays)
     chosen = _choose(path, columns_of, columns, found)
-    told = Timing(known_hz, segments, ())
+    stated = Timing(known_hz, segments, ())
     if bounds is not None:
-        told = Timing(known_hz, _stored_segments(path, bounds, rows), ())
+        stated = Timing(known_hz, _stored_segments(path, bounds, rows), ())
     elif len(segments) == 1 and found.time is not None:
-        told = timing(path, Times.of(path, found.time, columns_of[found.time]), known_hz)
+        stated = timing(path, Times.of(path, found.time, columns_of[found.time]), known_hz)
     return Recording(
         path=path,
         columns=tuple(chosen),
         samples=_samples(path, {name: columns_of[name] for name in chosen}, rows),
-        rate_hz=told.rate_hz,
-        segments=told.segments,
-        notes=(*_left_out(arrays, columns_of, found), *turned, *found.notes, *told.notes),
-        rate_guessed=told.guessed,
+        rate_hz=stated.rate_hz,
+        segments=stated.segments,
+        notes=(*_left_out(arrays, columns_of, found), *turned, *found.notes, *stated.notes),
+        rate_guessed=stated.guessed,
     )
 
 

@@ -129,8 +129,8 @@ def timing(path: Path, times: Times, given_hz: float | None) -> Timing:
     measured_hz = _possible(path, times, float(f"{1 / (pace.step * second):.9g}"))
     rate_hz = check_rate(path, given_hz, measured_hz, f"the column '{times.name}'") or measured_hz
     segments = find_segments(times.ticks, GAP_PERIODS / (rate_hz * second) + pace.grain)
-    told = _describe(times.ticks * second, rate_hz, segments, pace.grain * second)
-    return Timing(rate_hz, segments, (*notes, *told), guessed=notes == _as_seconds(times))
+    oddities = _describe(times.ticks * second, rate_hz, segments, pace.grain * second)
+    return Timing(rate_hz, segments, (*notes, *oddities), guessed=notes == _as_seconds(times))
 
 
 def _unit(

@@ -10,6 +10,7 @@ import pytest
 from agent import assembly
 from agent.config.file import parse_config
 from agent.errors import ConfigError
+from firmware_bridge.clock import SimulatedClock
 
 TEXT = """
 [gateway]
@@ -42,7 +43,7 @@ signal = {{ kind = "silence" }}
 
 def problems(text: str, folder: Path) -> list[str]:
     with pytest.raises(ConfigError) as caught:
-        assembly.check(parse_config(text, folder / "judder.toml"))
+        assembly.prepare(parse_config(text, folder / "judder.toml"), SimulatedClock())
     return list(caught.value.problems)
 
 

@@ -17,6 +17,7 @@ from agent.inference.arrays import FloatArray
 from agent.inference.detector import open_detector
 from agent.inference.scoring import Level
 from agent.judging.regime import Band, CommandedRegime, RegimeJudge, SpeedRegime, strongest_line_hz
+from firmware_bridge.clock import SimulatedClock
 
 MakeBundle = Callable[..., Path]
 RATE_HZ = 800.0
@@ -133,7 +134,7 @@ def test_a_good_configuration(text: str, tmp_path: Path, make_bundle: MakeBundle
     for name in ("slow", "fast"):
         make_bundle(f"{name}.judder")
     config = read(text, tmp_path)
-    assembly.check(config)
+    assembly.prepare(config, SimulatedClock())
     assert config.sensors["press"].bundles == {
         "regimes.models.slow.bundle": tmp_path / "slow.judder",
         "regimes.models.fast.bundle": tmp_path / "fast.judder",
@@ -179,4 +180,4 @@ def test_what_the_windows_do_not_resolve_is_refused(
     for name in ("slow", "fast"):
         make_bundle(f"{name}.judder")
     with pytest.raises(ConfigError, match=expected):
-        assembly.check(read(BY_SPEED.replace(*change), tmp_path))
+        assembly.prepare(read(BY_SPEED.replace(*change), tmp_path), SimulatedClock())

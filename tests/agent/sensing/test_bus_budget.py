@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from agent.assembly import check
+from agent.assembly import prepare
 from agent.config.file import parse_config
 from agent.config.sensor import Sensor
 from agent.errors import ConfigError
 from agent.sensing.bus_budget import problems
+from firmware_bridge.clock import SimulatedClock
 
 BUNDLE = Path("press-1.judder")
 
@@ -73,4 +74,4 @@ def test_the_configuration_is_refused(tmp_path: Path) -> None:
     )
     config = parse_config(text, tmp_path / "judder.toml")
     with pytest.raises(ConfigError, match="/dev/i2c-250 cannot carry its sensors: press"):
-        check(config)
+        prepare(config, SimulatedClock())

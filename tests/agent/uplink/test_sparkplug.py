@@ -19,6 +19,7 @@ from agent.storage.message import Kind
 from agent.uplink.sparkplug_births import Births
 from agent.uplink.sparkplug_metrics import DOCUMENT, FIELDS, names
 from agent.uplink.sparkplug_payload import DataType, Metric, asks, encode
+from firmware_bridge.clock import SimulatedClock
 
 DOCS = Path(__file__).parents[3] / "docs" / "uplink"
 JSON_TYPES = {
@@ -119,8 +120,8 @@ def test_a_missing_library_is_told_with_the_way_to_install_it(
 ) -> None:
     make_bundle()
     config = parse_config(CONFIG + "[uplink.sparkplug]\n", tmp_path / "judder.toml")
-    assembly.check(config)
+    assembly.prepare(config, SimulatedClock())
     monkeypatch.delitem(sys.modules, "agent.uplink.sparkplug_payload")
     monkeypatch.setitem(sys.modules, "google.protobuf", None)
     with pytest.raises(ConfigError, match=r"uplink\.sparkplug: .*pip install 'judder\[sparkplug\]'"):
-        assembly.check(config)
+        assembly.prepare(config, SimulatedClock())
